@@ -1,0 +1,21 @@
+package io.runnel.operator;
+
+/**
+ * What a column's type can do, as far as a delta rule cares.
+ *
+ * @param name the type as {@code format_type} prints it with an empty search path, without modifier
+ * @param equality what {@code =} says about two values of the type
+ * @param hashable whether {@code hash_record_extended} accepts it
+ */
+public record ColumnType(String name, Equality equality, boolean hashable) {
+
+    /** What equality of two values means. */
+    public enum Equality {
+        /** Equal values are identical: integers, text in a deterministic collation, uuid, timestamps. */
+        EXACT,
+        /** Equal values may print differently: numeric (1.0 and 1.00), float (-0.0 and 0.0), interval, jsonb. */
+        INEXACT,
+        /** The type has no equality that GROUP BY would use: json, xml, point. */
+        NONE
+    }
+}

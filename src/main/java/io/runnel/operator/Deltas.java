@@ -1,0 +1,37 @@
+package io.runnel.operator;
+
+import com.google.errorprone.annotations.CompileTimeConstant;
+import io.runnel.sql.Identifier;
+import io.runnel.sql.QualifiedName;
+import io.runnel.sql.Sql;
+
+/**
+ * What a delta rule may ask for: the changes and the states of its inputs, and its own auxiliary state.
+ *
+ * <p>The rules of one plan write one SQL statement together: a list of common table expressions of which each may read
+ * those before it. All of them see the same snapshot, so {@link #post} is the source as the refresh sees it and
+ * {@link #state} the auxiliary table as the previous refresh left it.
+ */
+public interface Deltas {
+
+    /** Whether any source below the operator has changes in this plan. */
+    boolean changed(Operator input);
+
+    /** The input's delta: the name of a relation of its columns and {@code weight}. Only for a changed input. */
+    Sql of(Operator input);
+
+    /** The input's rows as the snapshot sees them, as something that stands in FROM. */
+    Sql post(Operator input);
+
+    /** The scan's rows in the change buffer that the frontier does not include, cancelled, as a query. */
+    Sql changes(Scan scan);
+
+    /** What the columns' types can do. */
+    ColumnType type(Operator input, Identifier column);
+
+    /** Adds a common table expression of the operator at hand and returns its name. */
+    Identifier define(@CompileTimeConstant String purpose, Sql query);
+
+    /** The operator's auxiliary table {@code number}, see {@link Aggregation}. */
+    QualifiedName state(Operator operator, int number);
+}

@@ -1,0 +1,50 @@
+package io.runnel.operator;
+
+import io.runnel.sql.Identifier;
+import io.runnel.sql.Sql;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Stream;
+
+/**
+ * A relational operator: one node of the tree that a query means.
+ *
+ * <p>Columns have names that are unique in the whole tree below the nearest projection, aggregation or union, so that
+ * a join's columns are simply those of its inputs and an expression names a column without saying whose it is.
+ *
+ * <p>The delta rule of an operator sees its own fields and the named deltas and states of its inputs; it never looks
+ * inside an input.
+ */
+public sealed interface Operator permits Scan, OneRow, Filter, Projection, Join, UnionAll, Distinct, Aggregation, Opaque {
+
+    /** The operator's name for people, as in "inner join". */
+    String label();
+
+    /** How the operator is kept fresh, in one sentence for people. */
+    String maintenance();
+
+    /** The names of its columns, in order. */
+    List<Identifier> columns();
+
+    /** The operators that it reads, in order. */
+    List<Operator> inputs();
+
+    /** Why this operator, regardless of its inputs, cannot be maintained incrementally. */
+    default Optional<Unsupported> unsupported() {
+        return Optional.empty();
+    }
+
+    /**
+     * The change of this operator's result as a query of {@link #columns()} and a bigint {@code weight}. A row may
+     * appear several times, also with weights that cancel. Called only while at least one input has changed.
+     */
+    Sql delta(Deltas deltas);
+
+    /** This operator's result over {@code states}, as a query of {@link #columns()}: the bag, without weights. */
+    Sql result(States states);
+
+    /** This operator and all below it, inputs first. */
+    default Stream<Operator> walk() {
+        return Stream.concat(inputs().stream().flatMap(Operator::walk), Stream.of(this));
+    }
+}

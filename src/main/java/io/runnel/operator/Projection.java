@@ -1,0 +1,70 @@
+package io.runnel.operator;
+
+import io.runnel.sql.Identifier;
+import io.runnel.sql.Sql;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Projection: one output row per input row, each column a scalar expression over it. Keeps duplicates.
+ *
+ * <pre>
+ *   Δ π[e](R) = π[e](ΔR)
+ * </pre>
+ *
+ * <p>Linear: reads changes only, O(|ΔR|). Shape: the listed columns, and the weight of the input row.
+ */
+public record Projection(Operator input, List<Output> outputs) implements Operator {
+
+    private static final Identifier INPUT = Identifier.of("r");
+    private static final String PROJECTION = """
+            SELECT {}
+            FROM {} AS r""";
+    private static final String OUTPUT = "{} AS {}";
+    private static final String WEIGHT = "r.weight AS weight";
+
+    /** A column of the result and how it is computed. */
+    public record Output(Identifier name, Expression expression) {}
+
+    public Projection {
+        outputs = List.copyOf(outputs);
+    }
+
+    @Override
+    public String label() {
+        return "projection";
+    }
+
+    @Override
+    public String maintenance() {
+        return "linear: computes changed rows only";
+    }
+
+    @Override
+    public List<Identifier> columns() {
+        return outputs.stream().map(Output::name).toList();
+    }
+
+    @Override
+    public List<Operator> inputs() {
+        return List.of(input);
+    }
+
+    @Override
+    public Sql delta(Deltas deltas) {
+        List<Sql> columns = new ArrayList<>(computed());
+        columns.add(Sql.of(WEIGHT));
+        return Sql.of(PROJECTION, columns, deltas.of(input));
+    }
+
+    @Override
+    public Sql result(States states) {
+        return Sql.of(PROJECTION, computed(), states.of(input));
+    }
+
+    private List<Sql> computed() {
+        return outputs.stream()
+                .map(output -> Sql.of(OUTPUT, output.expression().over(INPUT), output.name()))
+                .toList();
+    }
+}
