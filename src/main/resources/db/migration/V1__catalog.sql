@@ -1,0 +1,101 @@
+-- The catalog: definitions, frontiers, captured sources, history. Runs as the service role, which owns all of it.
+
+CREATE SCHEMA IF NOT EXISTS runnel;
+GRANT USAGE ON SCHEMA runnel TO PUBLIC;
+GRANT USAGE ON SCHEMA runnel_internal TO PUBLIC;
+
+-- What people asked for, and what the reconciler has made of it. Written by the SQL functions with the rights of
+-- their caller (row-level security lets each role touch only its own rows) and by the service.
+CREATE TABLE runnel_internal.stream_table (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    relation oid NOT NULL UNIQUE,
+    schema_name name NOT NULL,
+    table_name name NOT NULL,
+    owner name NOT NULL DEFAULT current_user,
+    query text NOT NULL,
+    search_path text NOT NULL,
+    time_zone text NOT NULL,
+    schedule text NOT NULL,
+    refresh_mode text NOT NULL CHECK (refresh_mode IN ('AUTO', 'DIFFERENTIAL', 'FULL')),
+    initialize boolean NOT NULL DEFAULT true,
+    wanted text NOT NULL DEFAULT 'ACTIVE' CHECK (wanted IN ('ACTIVE', 'PAUSED', 'SUSPENDED')),
+    -- Raised by every change of query, schedule or mode; the reconciler stores what it has carried out.
+    version bigint NOT NULL DEFAULT 1,
+    refresh_requests bigint NOT NULL DEFAULT 0,
+    reinitialize_requests bigint NOT NULL DEFAULT 0,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    -- Written by the service only.
+    reconciled_version bigint NOT NULL DEFAULT 0,
+    status text NOT NULL DEFAULT 'INITIALIZING'
+        CHECK (status IN ('INITIALIZING', 'ACTIVE', 'PAUSED', 'SUSPENDED', 'ERROR')),
+    definition_view name,
+    effective_mode text CHECK (effective_mode IN ('DIFFERENTIAL', 'FULL')),
+    full_reason text,
+    waits_for text,
+    UNIQUE (schema_name, table_name)
+);
+
+-- One row per stream table, written in every refresh transaction: narrow, and updated in place.
+CREATE TABLE runnel_internal.frontier (
+    stream_table_id bigint PRIMARY KEY REFERENCES runnel_internal.stream_table ON DELETE CASCADE,
+    -- The snapshot up to which all changes are applied; null until the first fill.
+    snapshot pg_snapshot,
+    -- Which cluster and database the snapshot's transaction ids belong to.
+    origin text,
+    refreshed_at timestamptz,
+    refresh_rows bigint,
+    refresh_requests bigint NOT NULL DEFAULT 0,
+    reinitialize_requests bigint NOT NULL DEFAULT 0,
+    full_seconds double precision,
+    consecutive_errors integer NOT NULL DEFAULT 0,
+    last_error text,
+    last_error_code text,
+    last_error_hint text,
+    last_error_at timestamptz
+) WITH (fillfactor = 50);
+
+-- A table whose changes are captured.
+CREATE TABLE runnel_internal.source (
+    id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    relation oid NOT NULL UNIQUE,
+    -- Columns that the buffer holds, as attribute numbers.
+    columns smallint[] NOT NULL DEFAULT '{}',
+    row_level boolean NOT NULL DEFAULT false
+);
+
+CREATE TABLE runnel_internal.dependency (
+    stream_table_id bigint NOT NULL REFERENCES runnel_internal.stream_table ON DELETE CASCADE,
+    relation oid NOT NULL,
+    -- Null for a relation that cannot be captured.
+    source_id integer REFERENCES runnel_internal.source,
+    -- The partitions below the relation when the stream table was last brought up to date.
+    partitions text,
+    PRIMARY KEY (stream_table_id, relation)
+);
+CREATE INDEX ON runnel_internal.dependency (source_id);
+
+CREATE TABLE runnel_internal.refresh_history (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    stream_table_id bigint NOT NULL,
+    started_at timestamptz NOT NULL,
+    duration_seconds double precision NOT NULL,
+    mode text NOT NULL,
+    reason text NOT NULL,
+    changes bigint NOT NULL DEFAULT 0,
+    rows_inserted bigint NOT NULL DEFAULT 0,
+    rows_updated bigint NOT NULL DEFAULT 0,
+    rows_deleted bigint NOT NULL DEFAULT 0,
+    error text
+);
+CREATE INDEX ON runnel_internal.refresh_history (stream_table_id, id);
+
+ALTER TABLE runnel_internal.stream_table ENABLE ROW LEVEL SECURITY;
+CREATE POLICY owned ON runnel_internal.stream_table TO PUBLIC
+    USING (pg_has_role(current_user, owner, 'USAGE'))
+    WITH CHECK (pg_has_role(current_user, owner, 'USAGE'));
+GRANT SELECT, DELETE ON runnel_internal.stream_table TO PUBLIC;
+GRANT INSERT (relation, schema_name, table_name, query, search_path, time_zone, schedule, refresh_mode, initialize)
+    ON runnel_internal.stream_table TO PUBLIC;
+GRANT UPDATE (query, search_path, time_zone, schedule, refresh_mode, wanted, version, refresh_requests,
+        reinitialize_requests)
+    ON runnel_internal.stream_table TO PUBLIC;
