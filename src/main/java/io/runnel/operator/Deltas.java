@@ -1,6 +1,5 @@
 package io.runnel.operator;
 
-import com.google.errorprone.annotations.CompileTimeConstant;
 import io.runnel.sql.Identifier;
 import io.runnel.sql.QualifiedName;
 import io.runnel.sql.Sql;
@@ -12,7 +11,7 @@ import io.runnel.sql.Sql;
  * those before it. All of them see the same snapshot, so {@link #post} is the source as the refresh sees it and
  * {@link #state} the auxiliary table as the previous refresh left it.
  */
-public interface Deltas {
+public interface Deltas extends Types {
 
     /** Whether any source below the operator has changes in this plan. */
     boolean changed(Operator input);
@@ -26,11 +25,11 @@ public interface Deltas {
     /** The scan's rows in the change buffer that the frontier does not include, cancelled, as a query. */
     Sql changes(Scan scan);
 
-    /** What the columns' types can do. */
-    ColumnType type(Operator input, Identifier column);
-
     /** Adds a common table expression of the operator at hand and returns its name. */
-    Identifier define(@CompileTimeConstant String purpose, Sql query);
+    Identifier define(String purpose, Sql query);
+
+    /** Adds a data-modifying statement of the operator at hand; it runs to its end whether or not it is read. */
+    void write(String purpose, Sql statement);
 
     /** The operator's auxiliary table {@code number}, see {@link Aggregation}. */
     QualifiedName state(Operator operator, int number);

@@ -4,8 +4,22 @@ import io.runnel.sql.Identifier;
 import io.runnel.sql.Sql;
 import java.util.List;
 
-/** Placeholder, completed below. */
+/**
+ * Duplicate elimination.
+ *
+ * <pre>
+ *   δ(R) = γ[all columns](R)
+ * </pre>
+ *
+ * <p>By multiplicity: grouping by all columns without any aggregate, with the rule, the state and the cost of
+ * {@link Aggregation}.
+ */
 public record Distinct(Operator input) implements Operator {
+
+    private static final String DISTINCT = """
+            SELECT DISTINCT {}
+            FROM {} AS r""";
+    private static final String COLUMN = "r.{}";
 
     @Override
     public String label() {
@@ -14,7 +28,7 @@ public record Distinct(Operator input) implements Operator {
 
     @Override
     public String maintenance() {
-        return "";
+        return "by multiplicity: counts how often each row is there";
     }
 
     @Override
@@ -27,13 +41,30 @@ public record Distinct(Operator input) implements Operator {
         return List.of(input);
     }
 
+    /** The aggregation that computes the same. */
+    public Aggregation groups() {
+        return new Aggregation(input, input.columns(), List.of());
+    }
+
     @Override
     public Sql delta(Deltas deltas) {
-        throw new IllegalStateException();
+        return groups().delta(deltas);
+    }
+
+    @Override
+    public Sql post(Deltas deltas) {
+        return groups().post(deltas);
+    }
+
+    @Override
+    public List<AuxiliaryState> auxiliaryStates(States states, Types types) {
+        return groups().auxiliaryStates(states, types);
     }
 
     @Override
     public Sql result(States states) {
-        throw new IllegalStateException();
+        List<Sql> outputs =
+                columns().stream().map(column -> Sql.of(COLUMN, column)).toList();
+        return Sql.of(DISTINCT, outputs, states.of(input));
     }
 }

@@ -43,6 +43,16 @@ public sealed interface Operator permits Scan, OneRow, Filter, Projection, Join,
     /** This operator's result over {@code states}, as a query of {@link #columns()}: the bag, without weights. */
     Sql result(States states);
 
+    /** This operator's rows as the snapshot sees them, while deltas are derived; as {@link #result} by default. */
+    default Sql post(Deltas deltas) {
+        return result(deltas::post);
+    }
+
+    /** The tables that the operator keeps beside the result, over the post-states of its inputs. */
+    default List<AuxiliaryState> auxiliaryStates(States states, Types types) {
+        return List.of();
+    }
+
     /** This operator and all below it, inputs first. */
     default Stream<Operator> walk() {
         return Stream.concat(inputs().stream().flatMap(Operator::walk), Stream.of(this));

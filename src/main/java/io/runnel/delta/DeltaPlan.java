@@ -1,0 +1,103 @@
+package io.runnel.delta;
+
+import io.runnel.operator.AuxiliaryState;
+import io.runnel.operator.Join;
+import io.runnel.operator.Operator;
+import io.runnel.operator.Scan;
+import io.runnel.operator.Types;
+import io.runnel.sql.Identifier;
+import io.runnel.sql.QualifiedName;
+import io.runnel.sql.Sql;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
+
+/**
+ * How one stream table is maintained: the statements for each set of changed sources, the auxiliary tables, and the
+ * index of the visible table. Immutable and without I/O.
+ */
+public final class DeltaPlan {
+
+    private final Operator root;
+    private final Types types;
+    private final Storage storage;
+    private final Target target;
+
+    public DeltaPlan(Operator root, Types types, Storage storage, Target target) {
+        this.root = root;
+        this.types = types;
+        this.storage = storage;
+        this.target = target;
+    }
+
+    public Operator root() {
+        return root;
+    }
+
+    public Target target() {
+        return target;
+    }
+
+    /** The tables that the query scans. */
+    public Set<QualifiedName> sources() {
+        return root.walk()
+                .filter(Scan.class::isInstance)
+                .map(operator -> ((Scan) operator).table())
+                .collect(Collectors.toSet());
+    }
+
+    /**
+     * The statement that moves the visible table and the auxiliary tables from frontier {@code $1} to the snapshot, when
+     * exactly {@code changed} have changes. Its row is {@link Application#COUNTS}. Empty if the statement would have too
+     * many terms; then a refresh in full is due.
+     */
+    public Optional<Sql> refresh(Set<QualifiedName> changed) {
+        DeltaQuery query = new DeltaQuery(root, types, storage, changed::contains);
+        boolean tooWide = root.walk()
+                .anyMatch(operator -> operator instanceof Join join
+                        && join.inputs().stream().filter(query::changed).count() > Join.CHANGED_INPUTS_MAX);
+        if (tooWide) {
+            return Optional.empty();
+        }
+        Sql delta = query.of(root);
+        List<Sql> columns = new ArrayList<>(
+                root.columns().stream().map(column -> Sql.of("d.{}", column)).toList());
+        columns.add(Sql.of("d.weight"));
+        Sql change = Sql.of("SELECT {}\nFROM {} AS d", columns, delta);
+        return Optional.of(Application.statement(target, query.expressions(), change));
+    }
+
+    /**
+     * The statement that makes the visible table equal to {@code view}, writing only the differences. Its row is
+     * {@link Application#COUNTS}.
+     */
+    public static Sql differences(Target target, QualifiedName view, List<Identifier> viewColumns) {
+        List<Sql> now = new ArrayList<>(
+                viewColumns.stream().map(column -> Sql.of("v.{}", column)).toList());
+        List<Sql> before = new ArrayList<>(
+                target.columns().stream().map(column -> Sql.of("t.{}", column)).toList());
+        Sql change = Sql.of(
+                "SELECT {}, 1::bigint\nFROM {} AS v\nUNION ALL\nSELECT {}, (-1)::bigint\nFROM {} AS t",
+                now,
+                view,
+                before,
+                target.table());
+        return Application.statement(target, List.of(), change);
+    }
+
+    /** The auxiliary tables and the queries that compute them from the tables as they are. */
+    public Map<QualifiedName, Sql> auxiliaryTables() {
+        Map<QualifiedName, Sql> tables = new LinkedHashMap<>();
+        Map<Operator, Integer> numbers = DeltaQuery.numbers(root);
+        for (Operator operator : root.walk().distinct().toList()) {
+            for (AuxiliaryState state : operator.auxiliaryStates(Results.tables(), types)) {
+                tables.put(storage.state(numbers.get(operator), state.number()), state.contents());
+            }
+        }
+        return tables;
+    }
+}

@@ -1,0 +1,138 @@
+package io.runnel.delta;
+
+import io.runnel.operator.Cancellation;
+import io.runnel.operator.ColumnType;
+import io.runnel.operator.Deltas;
+import io.runnel.operator.Distinct;
+import io.runnel.operator.Operator;
+import io.runnel.operator.Scan;
+import io.runnel.operator.Types;
+import io.runnel.sql.Identifier;
+import io.runnel.sql.QualifiedName;
+import io.runnel.sql.Sql;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Predicate;
+
+/**
+ * Derives the delta of a tree for one set of changed sources: the common table expressions of one statement, named by
+ * position and operator, and the name of the last. Parameter {@code $1} is the old frontier.
+ *
+ * <p>Not thread-safe; lives for one derivation.
+ */
+final class DeltaQuery implements Deltas {
+
+    private static final String EXPRESSION = "{} AS MATERIALIZED (\n{}\n)";
+    private static final String CHANGES = """
+            (
+              SELECT {}
+              FROM {} AS b
+              WHERE b.xid >= pg_snapshot_xmin($1::pg_snapshot) AND NOT pg_visible_in_snapshot(b.xid, $1::pg_snapshot)
+            )""";
+    private static final String STATEMENT = "{} AS (\n{}\nRETURNING 1\n)";
+
+    private final Types types;
+    private final Storage storage;
+    private final Predicate<QualifiedName> changedTable;
+    private final Map<Operator, Integer> numbers = new HashMap<>();
+    private final Map<Operator, Identifier> derived = new HashMap<>();
+    private final List<Sql> expressions = new ArrayList<>();
+    private int current;
+
+    DeltaQuery(Operator root, Types types, Storage storage, Predicate<QualifiedName> changedTable) {
+        this.types = types;
+        this.storage = storage;
+        this.changedTable = changedTable;
+        numbers.putAll(numbers(root));
+    }
+
+    /** The operators of a tree by their number, inputs first. */
+    static Map<Operator, Integer> numbers(Operator root) {
+        Map<Operator, Integer> numbers = new HashMap<>();
+        for (Operator operator : root.walk().toList()) {
+            int number = numbers.size();
+            numbers.putIfAbsent(operator, number);
+            if (operator instanceof Distinct distinct) {
+                numbers.putIfAbsent(distinct.groups(), numbers.getOrDefault(operator, number));
+            }
+        }
+        return numbers;
+    }
+
+    List<Sql> expressions() {
+        return List.copyOf(expressions);
+    }
+
+    @Override
+    public boolean changed(Operator operator) {
+        return operator.walk()
+                .anyMatch(below -> below instanceof Scan scan && changedTable.test(scan.table()));
+    }
+
+    @Override
+    public Sql of(Operator input) {
+        Identifier name = derived.get(input);
+        if (name == null) {
+            int caller = current;
+            current = number(input);
+            Sql delta = input.delta(this);
+            name = Identifier.of("d" + number(input) + " " + word(input));
+            expressions.add(Sql.of(EXPRESSION, name, delta));
+            derived.put(input, name);
+            current = caller;
+        }
+        return name.sql();
+    }
+
+    private static String word(Operator operator) {
+        return operator.getClass().getSimpleName().toLowerCase(java.util.Locale.ROOT);
+    }
+
+    @Override
+    public Sql post(Operator input) {
+        return Sql.of("({})", input.post(this));
+    }
+
+    @Override
+    public Sql changes(Scan scan) {
+        List<Sql> columns = new ArrayList<>();
+        for (Scan.Read read : scan.reads()) {
+            columns.add(Sql.of("b.{} AS {}", storage.bufferColumn(scan, read.column()), read.name()));
+        }
+        columns.add(Sql.of("b.weight"));
+        Sql changes = Sql.of(CHANGES, columns, storage.buffer(scan));
+        return Cancellation.of(changes, scan.columns(), column -> type(scan, column));
+    }
+
+    @Override
+    public ColumnType type(Operator input, Identifier column) {
+        return types.type(input, column);
+    }
+
+    @Override
+    public Identifier define(String purpose, Sql query) {
+        Identifier name = Identifier.of("d" + current + " " + purpose);
+        expressions.add(Sql.of(EXPRESSION, name, query));
+        return name;
+    }
+
+    @Override
+    public void write(String purpose, Sql statement) {
+        expressions.add(Sql.of(STATEMENT, Identifier.of("d" + current + " " + purpose), statement));
+    }
+
+    @Override
+    public QualifiedName state(Operator operator, int number) {
+        return storage.state(number(operator), number);
+    }
+
+    private int number(Operator operator) {
+        Integer number = numbers.get(operator);
+        if (number == null) {
+            throw new IllegalStateException("not an operator of this tree: " + operator.label());
+        }
+        return number;
+    }
+}

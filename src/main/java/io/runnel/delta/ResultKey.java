@@ -1,0 +1,117 @@
+package io.runnel.delta;
+
+import io.runnel.operator.Aggregation;
+import io.runnel.operator.Distinct;
+import io.runnel.operator.Filter;
+import io.runnel.operator.Join;
+import io.runnel.operator.OneRow;
+import io.runnel.operator.Operator;
+import io.runnel.operator.Projection;
+import io.runnel.operator.Scan;
+import io.runnel.sql.Identifier;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Columns that together tell the rows of a result apart, as far as the tree proves it.
+ *
+ * @param columns positions of the key's columns in the result, from 0; none if there is at most one row
+ * @param nullable whether one of them may be null; nulls then count as equal
+ */
+public record ResultKey(List<Integer> columns, boolean nullable) {
+
+    public ResultKey {
+        columns = List.copyOf(columns);
+    }
+
+    /** The key of the tree's result, or empty if none can be proven. */
+    public static Optional<ResultKey> of(Operator root, SourceFacts facts) {
+        return keys(root, facts).map(key -> new ResultKey(
+                key.stream().map(column -> root.columns().indexOf(column)).toList(),
+                key.stream().anyMatch(column -> !notNull(root, column, facts))));
+    }
+
+    private static Optional<List<Identifier>> keys(Operator operator, SourceFacts facts) {
+        if (operator instanceof Scan scan) {
+            return facts.keys(scan.table()).stream()
+                    .map(key -> names(scan, key))
+                    .flatMap(Optional::stream)
+                    .findFirst();
+        }
+        if (operator instanceof Filter filter) {
+            return keys(filter.input(), facts);
+        }
+        if (operator instanceof Projection projection) {
+            return keys(projection.input(), facts).flatMap(key -> survivors(projection, key));
+        }
+        if (operator instanceof Join join) {
+            List<Identifier> all = new ArrayList<>();
+            for (Operator input : join.inputs()) {
+                Optional<List<Identifier>> key = keys(input, facts);
+                if (key.isEmpty()) {
+                    return Optional.empty();
+                }
+                all.addAll(key.get());
+            }
+            return Optional.of(all);
+        }
+        if (operator instanceof Aggregation aggregation) {
+            return Optional.of(aggregation.keys());
+        }
+        if (operator instanceof Distinct distinct) {
+            return Optional.of(distinct.columns());
+        }
+        return operator instanceof OneRow ? Optional.of(List.of()) : Optional.empty();
+    }
+
+    private static Optional<List<Identifier>> names(Scan scan, List<Identifier> key) {
+        List<Identifier> names = new ArrayList<>();
+        for (Identifier column : key) {
+            Optional<Identifier> name = scan.reads().stream()
+                    .filter(read -> read.column().equals(column))
+                    .map(Scan.Read::name)
+                    .findFirst();
+            if (name.isEmpty()) {
+                return Optional.empty();
+            }
+            names.add(name.get());
+        }
+        return Optional.of(names);
+    }
+
+    private static Optional<List<Identifier>> survivors(Projection projection, List<Identifier> key) {
+        List<Identifier> names = new ArrayList<>();
+        for (Identifier column : key) {
+            Optional<Identifier> name = projection.outputs().stream()
+                    .filter(output -> output.expression().asColumn().equals(Optional.of(column)))
+                    .map(Projection.Output::name)
+                    .findFirst();
+            if (name.isEmpty()) {
+                return Optional.empty();
+            }
+            names.add(name.get());
+        }
+        return Optional.of(names);
+    }
+
+    private static boolean notNull(Operator operator, Identifier column, SourceFacts facts) {
+        if (operator instanceof Scan scan) {
+            return scan.reads().stream()
+                    .anyMatch(read -> read.name().equals(column) && facts.notNull(scan.table(), read.column()));
+        }
+        if (operator instanceof Projection projection) {
+            return projection.outputs().stream()
+                    .filter(output -> output.name().equals(column))
+                    .flatMap(output -> output.expression().asColumn().stream())
+                    .anyMatch(source -> notNull(projection.input(), source, facts));
+        }
+        if (operator instanceof Filter || operator instanceof Join || operator instanceof Distinct) {
+            return operator.inputs().stream()
+                    .anyMatch(input -> input.columns().contains(column) && notNull(input, column, facts));
+        }
+        return operator instanceof Aggregation aggregation
+                && aggregation.keys().contains(column)
+                && notNull(aggregation.input(), column, facts);
+    }
+}

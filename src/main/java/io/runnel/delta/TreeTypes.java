@@ -1,0 +1,159 @@
+package io.runnel.delta;
+
+import io.runnel.operator.AggregateCall;
+import io.runnel.operator.Aggregation;
+import io.runnel.operator.ColumnType;
+import io.runnel.operator.Distinct;
+import io.runnel.operator.Filter;
+import io.runnel.operator.Join;
+import io.runnel.operator.OneRow;
+import io.runnel.operator.Opaque;
+import io.runnel.operator.Operator;
+import io.runnel.operator.Projection;
+import io.runnel.operator.Scan;
+import io.runnel.operator.Types;
+import io.runnel.operator.UnionAll;
+import io.runnel.sql.Identifier;
+import io.runnel.sql.Sql;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.IntStream;
+
+/**
+ * The types of a tree's columns. Those of tables are known from the catalogs; those of expressions only PostgreSQL can
+ * tell, so they are asked for with one query that reads no rows.
+ */
+public final class TreeTypes implements Types {
+
+    private static final String PROBE = """
+            SELECT ARRAY[{}]::bigint[] AS types
+            FROM (SELECT) AS one
+            {}""";
+    private static final String PROBED = "LEFT JOIN ({}) AS {} ON false";
+    private static final String TYPE = "pg_typeof({}.{})::oid::bigint";
+
+    private final SourceFacts facts;
+    private final Map<Probed, ColumnType> probed;
+
+    private record Probed(Operator operator, Identifier column) {}
+
+    private TreeTypes(SourceFacts facts, Map<Probed, ColumnType> probed) {
+        this.facts = facts;
+        this.probed = Map.copyOf(probed);
+    }
+
+    /** A query of one row with one array, {@code types}: the type OIDs of the tree's computed columns. */
+    public static Sql probe(Operator root) {
+        List<Sql> types = new ArrayList<>();
+        List<Sql> joins = new ArrayList<>();
+        for (Operator operator : computing(root)) {
+            Identifier alias = Identifier.of("o" + joins.size());
+            joins.add(Sql.of(PROBED, Results.query(operator), alias));
+            for (Identifier column : computed(operator)) {
+                types.add(Sql.of(TYPE, alias, column));
+            }
+        }
+        return Sql.of(PROBE, types, Sql.join("\n", joins));
+    }
+
+    /** The answer to {@link #probe}, in its order, each OID already resolved. */
+    public static TreeTypes of(Operator root, SourceFacts facts, List<ColumnType> answer) {
+        Map<Probed, ColumnType> probed = new HashMap<>();
+        int next = 0;
+        for (Operator operator : computing(root)) {
+            for (Identifier column : computed(operator)) {
+                probed.put(new Probed(operator, column), answer.get(next++));
+            }
+        }
+        return new TreeTypes(facts, probed);
+    }
+
+    private static List<Operator> computing(Operator root) {
+        return root.walk()
+                .filter(operator -> !computed(operator).isEmpty())
+                .distinct()
+                .toList();
+    }
+
+    private static List<Identifier> computed(Operator operator) {
+        if (operator instanceof Projection projection) {
+            return projection.outputs().stream()
+                    .filter(output -> output.expression().asColumn().isEmpty())
+                    .map(Projection.Output::name)
+                    .toList();
+        }
+        if (operator instanceof Aggregation aggregation) {
+            return aggregation.calls().stream().map(AggregateCall::name).toList();
+        }
+        return List.of();
+    }
+
+    @Override
+    public ColumnType type(Operator operator, Identifier column) {
+        ColumnType known = probed.get(new Probed(operator, column));
+        if (known != null) {
+            return known;
+        }
+        if (operator instanceof Scan scan) {
+            return facts.type(scan.table(), read(scan, column));
+        }
+        if (operator instanceof Projection projection) {
+            Identifier source = projection.outputs().stream()
+                    .filter(output -> output.name().equals(column))
+                    .flatMap(output -> output.expression().asColumn().stream())
+                    .findFirst()
+                    .orElseThrow(() -> unknown(operator, column));
+            return type(projection.input(), source);
+        }
+        if (operator instanceof UnionAll union) {
+            int position = union.columns().indexOf(column);
+            return widest(union.inputs().stream()
+                    .map(input -> type(input, input.columns().get(position)))
+                    .toList());
+        }
+        return passedThrough(operator, column);
+    }
+
+    private ColumnType passedThrough(Operator operator, Identifier column) {
+        if (operator instanceof Filter
+                || operator instanceof Join
+                || operator instanceof Aggregation
+                || operator instanceof Distinct) {
+            for (Operator input : operator.inputs()) {
+                if (input.columns().contains(column)) {
+                    return type(input, column);
+                }
+            }
+        }
+        if (operator instanceof OneRow || operator instanceof Opaque) {
+            throw unknown(operator, column);
+        }
+        throw unknown(operator, column);
+    }
+
+    /** PostgreSQL resolves the columns of a union to a common type; when the inputs differ, nothing is assumed of it. */
+    private static ColumnType widest(List<ColumnType> types) {
+        ColumnType first = types.get(0);
+        boolean same = IntStream.range(1, types.size()).allMatch(i -> types.get(i).equals(first));
+        if (same) {
+            return first;
+        }
+        boolean comparable = types.stream().allMatch(type -> type.equality() != ColumnType.Equality.NONE);
+        return new ColumnType(
+                "", comparable ? ColumnType.Equality.INEXACT : ColumnType.Equality.NONE, false);
+    }
+
+    private static Identifier read(Scan scan, Identifier name) {
+        return scan.reads().stream()
+                .filter(read -> read.name().equals(name))
+                .map(Scan.Read::column)
+                .findFirst()
+                .orElseThrow(() -> unknown(scan, name));
+    }
+
+    private static IllegalStateException unknown(Operator operator, Identifier column) {
+        return new IllegalStateException(operator.label() + " has no column " + column);
+    }
+}

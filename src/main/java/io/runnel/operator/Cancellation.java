@@ -1,0 +1,67 @@
+package io.runnel.operator;
+
+import io.runnel.sql.Identifier;
+import io.runnel.sql.Sql;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Function;
+
+/**
+ * Adds the weights of identical rows, so that what came and went again disappears.
+ *
+ * <p>Identical means: the same image. 1.0 and 1.00 are equal and yet stay apart, therefore a column whose type has such
+ * values is also grouped by its text, and one whose type has no equality by its text alone.
+ */
+public final class Cancellation {
+
+    private static final String GROUPED = """
+            SELECT {}
+            FROM {} AS d
+            GROUP BY {}
+            HAVING sum(d.weight) <> 0""";
+    private static final String UNGROUPED = """
+            SELECT sum(d.weight)::bigint AS weight
+            FROM {} AS d
+            HAVING sum(d.weight) <> 0""";
+    private static final String WINDOWED = """
+            SELECT {}
+            FROM (
+              SELECT {}, sum(d.weight) OVER image AS weight, row_number() OVER image AS number
+              FROM {} AS d
+              WINDOW image AS (PARTITION BY {} ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
+            ) AS d
+            WHERE d.number = 1 AND d.weight <> 0""";
+    private static final String COLUMN = "d.{}";
+    private static final String TEXT = "d.{}::text";
+    private static final String SUM = "sum(d.weight)::bigint AS weight";
+    private static final String WEIGHT = "d.weight::bigint AS weight";
+
+    private Cancellation() {}
+
+    /** The relation's columns and bigint weight, one row per image, none with weight 0. */
+    public static Sql of(Sql relation, List<Identifier> columns, Function<Identifier, ColumnType> types) {
+        if (columns.isEmpty()) {
+            return Sql.of(UNGROUPED, relation);
+        }
+        List<Sql> values = new ArrayList<>();
+        List<Sql> image = new ArrayList<>();
+        boolean comparable = true;
+        for (Identifier column : columns) {
+            ColumnType.Equality equality = types.apply(column).equality();
+            values.add(Sql.of(COLUMN, column));
+            if (equality == ColumnType.Equality.NONE) {
+                comparable = false;
+            } else {
+                image.add(Sql.of(COLUMN, column));
+            }
+            if (equality != ColumnType.Equality.EXACT) {
+                image.add(Sql.of(TEXT, column));
+            }
+        }
+        List<Sql> outputs = new ArrayList<>(values);
+        outputs.add(comparable ? Sql.of(SUM) : Sql.of(WEIGHT));
+        return comparable
+                ? Sql.of(GROUPED, outputs, relation, image)
+                : Sql.of(WINDOWED, outputs, values, relation, image);
+    }
+}

@@ -1,0 +1,9 @@
+package io.runnel.operator;
+
+import io.runnel.sql.Identifier;
+
+/** What the types of the tree's columns can do. */
+public interface Types {
+
+    ColumnType type(Operator input, Identifier column);
+}
