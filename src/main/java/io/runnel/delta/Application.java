@@ -41,7 +41,8 @@ public final class Application {
     public static Sql statement(Target target, List<Sql> expressions, Sql change) {
         Application application = new Application(target);
         List<Sql> all = new ArrayList<>(expressions);
-        List<Sql> names = new ArrayList<>(target.columns().stream().map(Identifier::sql).toList());
+        List<Sql> names =
+                new ArrayList<>(target.columns().stream().map(Identifier::sql).toList());
         names.add(Sql.of("weight"));
         all.add(Sql.of("\"change\" ({}) AS (\n{}\n)", names, change));
         all.add(Sql.of(
@@ -62,8 +63,9 @@ public final class Application {
             if (!target.key().get().nullable()) {
                 return Optional.of(Sql.of("ON {} ({})", target.table(), key));
             }
-            List<Identifier> hashable =
-                    key.stream().filter(column -> target.type(column).hashable()).toList();
+            List<Identifier> hashable = key.stream()
+                    .filter(column -> target.type(column).hashable())
+                    .toList();
             return hashable.isEmpty() ? Optional.empty() : Optional.of(hashIndex(target, hashable));
         }
         List<Identifier> hashable = hashable(target);
@@ -146,8 +148,7 @@ public final class Application {
         all.add(Sql.of(
                 "\"gone\" AS MATERIALIZED (\nSELECT n.*, row_number() OVER () AS \"gone number\"\nFROM {} AS n\nWHERE n.weight < 0\n)",
                 NET));
-        all.add(Sql.of(
-                """
+        all.add(Sql.of("""
                 "deleted" AS (
                 DELETE FROM {} AS t
                 USING (
@@ -158,10 +159,7 @@ public final class Application {
                 ) AS n
                 WHERE t.ctid = n.place AND n.duplicate <= -n.weight
                 RETURNING 1
-                )""",
-                target.table(),
-                target.table(),
-                found));
+                )""", target.table(), target.table(), found));
         all.add(Sql.of("\"came\" AS MATERIALIZED (\nSELECT n.*\nFROM {} AS n\nWHERE n.weight > 0\n)", NET));
         all.add(Sql.of(
                 "\"inserted\" AS (\nINSERT INTO {} ({})\nSELECT {}\nFROM \"came\" AS n, generate_series(1, n.weight)\nRETURNING 1\n)",
@@ -172,14 +170,12 @@ public final class Application {
     }
 
     private static Sql counts(Sql updated) {
-        return Sql.of(
-                """
+        return Sql.of("""
                 SELECT (SELECT count(*) FROM "inserted") AS inserted,
                   (SELECT count(*) FROM {}) AS updated,
                   (SELECT count(*) FROM "deleted") AS deleted,
                   (SELECT coalesce(sum(weight), 0)::bigint FROM "came") AS came,
-                  (SELECT coalesce(-sum(weight), 0)::bigint FROM "gone") AS gone""",
-                updated);
+                  (SELECT coalesce(-sum(weight), 0)::bigint FROM "gone") AS gone""", updated);
     }
 
     private static Sql hash(Identifier relation, List<Identifier> columns) {

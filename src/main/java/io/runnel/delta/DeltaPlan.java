@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
@@ -95,7 +96,8 @@ public final class DeltaPlan {
         Map<Operator, Integer> numbers = DeltaQuery.numbers(root);
         for (Operator operator : root.walk().distinct().toList()) {
             for (AuxiliaryState state : operator.auxiliaryStates(Results.tables(), types)) {
-                tables.put(storage.state(numbers.get(operator), state.number()), state.contents());
+                tables.put(
+                        storage.state(Objects.requireNonNull(numbers.get(operator)), state.number()), state.contents());
             }
         }
         return tables;

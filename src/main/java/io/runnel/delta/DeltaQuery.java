@@ -67,8 +67,7 @@ final class DeltaQuery implements Deltas {
 
     @Override
     public boolean changed(Operator operator) {
-        return operator.walk()
-                .anyMatch(below -> below instanceof Scan scan && changedTable.test(scan.table()));
+        return operator.walk().anyMatch(below -> below instanceof Scan scan && changedTable.test(scan.table()));
     }
 
     @Override

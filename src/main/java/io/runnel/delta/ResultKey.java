@@ -27,9 +27,12 @@ public record ResultKey(List<Integer> columns, boolean nullable) {
 
     /** The key of the tree's result, or empty if none can be proven. */
     public static Optional<ResultKey> of(Operator root, SourceFacts facts) {
-        return keys(root, facts).map(key -> new ResultKey(
-                key.stream().map(column -> root.columns().indexOf(column)).toList(),
-                key.stream().anyMatch(column -> !notNull(root, column, facts))));
+        return keys(root, facts)
+                .map(key -> new ResultKey(
+                        key.stream()
+                                .map(column -> root.columns().indexOf(column))
+                                .toList(),
+                        key.stream().anyMatch(column -> !notNull(root, column, facts))));
     }
 
     private static Optional<List<Identifier>> keys(Operator operator, SourceFacts facts) {

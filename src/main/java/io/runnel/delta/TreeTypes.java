@@ -136,13 +136,13 @@ public final class TreeTypes implements Types {
     /** PostgreSQL resolves the columns of a union to a common type; when the inputs differ, nothing is assumed of it. */
     private static ColumnType widest(List<ColumnType> types) {
         ColumnType first = types.get(0);
-        boolean same = IntStream.range(1, types.size()).allMatch(i -> types.get(i).equals(first));
+        boolean same =
+                IntStream.range(1, types.size()).allMatch(i -> types.get(i).equals(first));
         if (same) {
             return first;
         }
         boolean comparable = types.stream().allMatch(type -> type.equality() != ColumnType.Equality.NONE);
-        return new ColumnType(
-                "", comparable ? ColumnType.Equality.INEXACT : ColumnType.Equality.NONE, false);
+        return new ColumnType("", comparable ? ColumnType.Equality.INEXACT : ColumnType.Equality.NONE, false);
     }
 
     private static Identifier read(Scan scan, Identifier name) {

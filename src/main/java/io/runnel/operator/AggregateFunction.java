@@ -14,7 +14,12 @@ import java.util.Set;
  * state as {@code s} and the group's change as {@code t}.
  */
 sealed interface AggregateFunction
-        permits CountFunction, SumFunction, NumericSumFunction, ExtremumFunction, BooleanFunction, DistinctCountFunction,
+        permits CountFunction,
+                SumFunction,
+                NumericSumFunction,
+                ExtremumFunction,
+                BooleanFunction,
+                DistinctCountFunction,
                 RecomputedFunction {
 
     /** The functions whose result does not depend on how often a value appears. */
@@ -73,11 +78,12 @@ sealed interface AggregateFunction
         return switch (call.function()) {
             case "count" -> new CountFunction(prefix, argument, call.filter(), exact);
             case "sum", "avg" -> sum(call, prefix, argument.get(), type);
-            case "min", "max" -> type.equality() == ColumnType.Equality.NONE
-                    ? new RecomputedFunction(prefix, call)
-                    : new ExtremumFunction(prefix, call.function().equals("min"), argument.get(), call, exact);
-            case "bool_and", "bool_or", "every" -> new BooleanFunction(
-                    prefix, !call.function().equals("bool_or"), argument.get(), call.filter());
+            case "min", "max" ->
+                type.equality() == ColumnType.Equality.NONE
+                        ? new RecomputedFunction(prefix, call)
+                        : new ExtremumFunction(prefix, call.function().equals("min"), argument.get(), call, exact);
+            case "bool_and", "bool_or", "every" ->
+                new BooleanFunction(prefix, !call.function().equals("bool_or"), argument.get(), call.filter());
             default -> new RecomputedFunction(prefix, call);
         };
     }
@@ -85,8 +91,8 @@ sealed interface AggregateFunction
     private static AggregateFunction sum(AggregateCall call, String prefix, Identifier argument, ColumnType type) {
         boolean average = call.function().equals("avg");
         return switch (type.name()) {
-            case "smallint", "integer", "bigint" -> new SumFunction(
-                    prefix, average, type.name().equals("bigint"), argument, call.filter());
+            case "smallint", "integer", "bigint" ->
+                new SumFunction(prefix, average, type.name().equals("bigint"), argument, call.filter());
             case "numeric" -> new NumericSumFunction(prefix, average, argument, call.filter());
             default -> new RecomputedFunction(prefix, call);
         };

@@ -81,7 +81,8 @@ public record Aggregation(Operator input, List<Identifier> keys, List<AggregateC
         }
         List<AggregateFunction> functions = functions(deltas);
         for (int i = 0; i < calls.size(); i++) {
-            outputs.add(Sql.of("{} AS {}", functions.get(i).value(state), calls.get(i).name()));
+            outputs.add(Sql.of(
+                    "{} AS {}", functions.get(i).value(state), calls.get(i).name()));
         }
         return Sql.of(RESULT_OF_STATE, outputs, deltas.state(this, 0));
     }
@@ -129,16 +130,11 @@ public record Aggregation(Operator input, List<Identifier> keys, List<AggregateC
         outputs.add(Sql.of("{} AS {}", Keys.hash(row, columns, column -> types.type(input, column)), KEY_HASH));
         outputs.addAll(grouping);
         outputs.add(Sql.of("count(*) AS {}", ROWS));
-        return Sql.of(
-                """
+        return Sql.of("""
                 SELECT {}
                 FROM {} AS r
                 WHERE {}
-                GROUP BY {}""",
-                outputs,
-                states.of(input),
-                distinct.counts(row),
-                grouping);
+                GROUP BY {}""", outputs, states.of(input), distinct.counts(row), grouping);
     }
 
     /** The keys and the counted value; once, if the value is a key itself. */

@@ -33,11 +33,8 @@ record BooleanFunction(String prefix, boolean all, Identifier argument, Optional
     public Sql value(Identifier relation) {
         Identifier trues = Identifier.of(prefix + "_true");
         Identifier falses = Identifier.of(prefix + "_false");
-        Sql decided = all
-                ? Sql.of("{}.{} = 0", relation, falses)
-                : Sql.of("{}.{} > 0", relation, trues);
-        return Sql.of(
-                "CASE WHEN {}.{} + {}.{} > 0 THEN {} END", relation, trues, relation, falses, decided);
+        Sql decided = all ? Sql.of("{}.{} = 0", relation, falses) : Sql.of("{}.{} > 0", relation, trues);
+        return Sql.of("CASE WHEN {}.{} + {}.{} > 0 THEN {} END", relation, trues, relation, falses, decided);
     }
 
     @Override

@@ -26,8 +26,7 @@ record CountFunction(String prefix, Optional<Identifier> argument, Optional<Iden
 
     private Sql filtered(String relation) {
         Identifier name = Identifier.of(relation);
-        return AggregateFunction.filter(
-                name, filter, argument.map(column -> present(name, column, simple)));
+        return AggregateFunction.filter(name, filter, argument.map(column -> present(name, column, simple)));
     }
 
     /** The value is there. */

@@ -37,7 +37,8 @@ record DistinctCountFunction(String prefix, Identifier argument, Optional<Identi
     /** Which rows of {@code relation} count. */
     Sql counts(Identifier relation) {
         Sql present = Sql.of("num_nonnulls({}.{}) = 1", relation, argument);
-        return filter.map(column -> Sql.of("{}.{} AND {}", relation, column, present)).orElse(present);
+        return filter.map(column -> Sql.of("{}.{} AND {}", relation, column, present))
+                .orElse(present);
     }
 
     @Override

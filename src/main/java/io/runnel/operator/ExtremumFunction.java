@@ -19,13 +19,14 @@ record ExtremumFunction(String prefix, boolean min, Identifier argument, Aggrega
     public List<StateColumn> state() {
         Identifier value = name("value");
         Identifier arrived = name("value");
-        Sql better = min
-                ? Sql.of("s.{} <= t.{}", value, arrived)
-                : Sql.of("s.{} >= t.{}", value, arrived);
+        Sql better = min ? Sql.of("s.{} <= t.{}", value, arrived) : Sql.of("s.{} >= t.{}", value, arrived);
         return List.of(new StateColumn(
                 value,
-                Sql.of("{}(r.{}){}", function(), argument, AggregateFunction.filter(
-                        Identifier.of("r"), call.filter(), Optional.empty())),
+                Sql.of(
+                        "{}(r.{}){}",
+                        function(),
+                        argument,
+                        AggregateFunction.filter(Identifier.of("r"), call.filter(), Optional.empty())),
                 extremum("d.weight > 0"),
                 Sql.of("CASE WHEN t.{} IS NULL OR {} THEN s.{} ELSE t.{} END", arrived, better, value, arrived)));
     }
@@ -37,8 +38,11 @@ record ExtremumFunction(String prefix, boolean min, Identifier argument, Aggrega
 
     private Sql extremum(String side) {
         Sql weight = side.equals("d.weight > 0") ? Sql.of("d.weight > 0") : Sql.of("d.weight < 0");
-        return Sql.of("{}(d.{}){}", function(), argument, AggregateFunction.filter(
-                Identifier.of("d"), call.filter(), Optional.of(weight)));
+        return Sql.of(
+                "{}(d.{}){}",
+                function(),
+                argument,
+                AggregateFunction.filter(Identifier.of("d"), call.filter(), Optional.of(weight)));
     }
 
     @Override

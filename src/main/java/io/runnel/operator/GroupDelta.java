@@ -33,13 +33,14 @@ final class GroupDelta {
         this.types = column -> deltas.type(aggregation.input(), column);
         this.keys = aggregation.keys();
         this.keyed = !keys.isEmpty();
-        this.inexactKeys =
-                keys.stream().anyMatch(key -> types.apply(key).equality() != ColumnType.Equality.EXACT);
+        this.inexactKeys = keys.stream().anyMatch(key -> types.apply(key).equality() != ColumnType.Equality.EXACT);
     }
 
     Sql sql() {
         Identifier net = deltas.define(
-                "net", Cancellation.of(deltas.of(aggregation.input()), aggregation.input().columns(), types));
+                "net",
+                Cancellation.of(
+                        deltas.of(aggregation.input()), aggregation.input().columns(), types));
         Identifier touched = deltas.define("touched", touched(net));
         List<Sql> valueChanges = valueChanges(net);
         Identifier merged = deltas.define("merged", merged(touched, valueChanges));
@@ -112,7 +113,8 @@ final class GroupDelta {
     }
 
     private boolean canBeStale() {
-        return inexactKeys || functions.stream().anyMatch(function -> function.stale().isPresent());
+        return inexactKeys
+                || functions.stream().anyMatch(function -> function.stale().isPresent());
     }
 
     private Sql stale() {
@@ -173,16 +175,15 @@ final class GroupDelta {
                         merged));
         outputs.add(Sql.of("{} AS {}", Keys.hash(row, keys, types), Aggregation.KEY_HASH));
         return deltas.define(
-                "fresh",
-                Sql.of("SELECT {}\nFROM {} AS r\nGROUP BY {}", outputs, restricted, columns("r", keys)));
+                "fresh", Sql.of("SELECT {}\nFROM {} AS r\nGROUP BY {}", outputs, restricted, columns("r", keys)));
     }
 
     private Sql next(Identifier merged, Identifier fresh) {
         List<Sql> outputs = new ArrayList<>();
         outputs.add(Sql.of("m.{}, m.place, m.{}", Aggregation.KEY_HASH, Aggregation.ROWS));
         for (Identifier key : keys) {
-            outputs.add(Sql.of("CASE WHEN m.stale AND m.{} > 0 THEN f.{} ELSE m.{} END AS {}",
-                    Aggregation.ROWS, key, key, key));
+            outputs.add(Sql.of(
+                    "CASE WHEN m.stale AND m.{} > 0 THEN f.{} ELSE m.{} END AS {}", Aggregation.ROWS, key, key, key));
             outputs.add(Sql.of("m.{}", old(key)));
         }
         for (AggregateFunction function : functions) {
@@ -208,8 +209,9 @@ final class GroupDelta {
         List<Identifier> columns = new ArrayList<>(keys);
         columns.add(Aggregation.ROWS);
         functions.forEach(function -> function.state().forEach(column -> columns.add(column.name())));
-        List<Sql> assignments =
-                columns.stream().map(column -> Sql.of("{} = n.{}", column, column)).toList();
+        List<Sql> assignments = columns.stream()
+                .map(column -> Sql.of("{} = n.{}", column, column))
+                .toList();
         Sql kept = keyed ? Sql.of(" AND n.{} > 0", Aggregation.ROWS) : Sql.of("");
         deltas.write(
                 "stored",
@@ -255,8 +257,7 @@ final class GroupDelta {
         before.add(Sql.of("(-1)::bigint AS weight"));
         after.add(Sql.of("1::bigint AS weight"));
         Sql present = keyed ? Sql.of("n.{} > 0", Aggregation.ROWS) : Sql.of("true");
-        return Sql.of(
-                """
+        return Sql.of("""
                 SELECT {}
                 FROM {} AS n
                 CROSS JOIN LATERAL (SELECT {}) AS o
@@ -264,13 +265,7 @@ final class GroupDelta {
                 UNION ALL
                 SELECT {}
                 FROM {} AS n
-                WHERE {}""",
-                before,
-                next,
-                oldState(),
-                after,
-                next,
-                present);
+                WHERE {}""", before, next, oldState(), after, next, present);
     }
 
     /** The stored state under its own column names, so that a function's value reads old and new alike. */

@@ -44,20 +44,30 @@ public final class Keys {
     public static Sql same(Identifier left, Identifier right, List<Identifier> keys) {
         return keys.isEmpty()
                 ? Sql.of(TRUE)
-                : Sql.join(AND, keys.stream().map(key -> Sql.of(SAME, left, key, right, key)).toList());
+                : Sql.join(
+                        AND,
+                        keys.stream()
+                                .map(key -> Sql.of(SAME, left, key, right, key))
+                                .toList());
     }
 
     /** The keys of both relations are equal and none is null; this condition can drive an index. */
     public static Sql equal(Identifier left, Identifier right, List<Identifier> keys) {
         return keys.isEmpty()
                 ? Sql.of(TRUE)
-                : Sql.join(AND, keys.stream().map(key -> Sql.of(EQUAL, left, key, right, key)).toList());
+                : Sql.join(
+                        AND,
+                        keys.stream()
+                                .map(key -> Sql.of(EQUAL, left, key, right, key))
+                                .toList());
     }
 
     /** Some key column is null. */
     public static Sql anyNull(Identifier relation, List<Identifier> keys) {
         return keys.isEmpty()
                 ? Sql.of(FALSE)
-                : Sql.join(OR, keys.stream().map(key -> Sql.of(NULL, relation, key)).toList());
+                : Sql.join(
+                        OR,
+                        keys.stream().map(key -> Sql.of(NULL, relation, key)).toList());
     }
 }

@@ -54,11 +54,7 @@ record NumericSumFunction(String prefix, boolean average, Identifier argument, O
 
     private Sql isFinite(Identifier relation) {
         return Sql.of(
-                "{}.{} < 'Infinity'::numeric AND {}.{} > '-Infinity'::numeric",
-                relation,
-                argument,
-                relation,
-                argument);
+                "{}.{} < 'Infinity'::numeric AND {}.{} > '-Infinity'::numeric", relation, argument, relation, argument);
     }
 
     private Sql condition(Identifier relation, Sql condition) {
@@ -92,8 +88,8 @@ record NumericSumFunction(String prefix, boolean average, Identifier argument, O
     }
 
     private Sql finiteValue(Identifier relation) {
-        Sql sum = Sql.of(
-                "round({}.{}, (length({}.{}::text) - 1) / 15)", relation, name("sum"), relation, name("scales"));
+        Sql sum =
+                Sql.of("round({}.{}, (length({}.{}::text) - 1) / 15)", relation, name("sum"), relation, name("scales"));
         return average ? Sql.of("{} / {}.{}::numeric", sum, relation, name("finite")) : sum;
     }
 

@@ -15,7 +15,8 @@ import java.util.stream.Stream;
  * <p>The delta rule of an operator sees its own fields and the named deltas and states of its inputs; it never looks
  * inside an input.
  */
-public sealed interface Operator permits Scan, OneRow, Filter, Projection, Join, UnionAll, Distinct, Aggregation, Opaque {
+public sealed interface Operator
+        permits Scan, OneRow, Filter, Projection, Join, UnionAll, Distinct, Aggregation, Opaque {
 
     /** The operator's name for people, as in "inner join". */
     String label();

@@ -9,8 +9,7 @@ import java.util.Optional;
  * {@code sum} and {@code avg} of integers: Δ sum = Σ weight · x, kept as numeric, so that a sum which only its parts take
  * out of range in between does not fail. Of no values both are null, therefore they are counted, too.
  */
-record SumFunction(
-        String prefix, boolean average, boolean large, Identifier argument, Optional<Identifier> filter)
+record SumFunction(String prefix, boolean average, boolean large, Identifier argument, Optional<Identifier> filter)
         implements AggregateFunction {
 
     @Override
@@ -19,8 +18,8 @@ record SumFunction(
         Identifier count = Identifier.of(prefix + "_count");
         Sql rows = AggregateFunction.filter(Identifier.of("r"), filter, Optional.empty());
         Sql changes = AggregateFunction.filter(Identifier.of("d"), filter, Optional.empty());
-        Sql present = AggregateFunction.filter(
-                Identifier.of("d"), filter, Optional.of(Sql.of("d.{} IS NOT NULL", argument)));
+        Sql present =
+                AggregateFunction.filter(Identifier.of("d"), filter, Optional.of(Sql.of("d.{} IS NOT NULL", argument)));
         return List.of(
                 new StateColumn(
                         sum,

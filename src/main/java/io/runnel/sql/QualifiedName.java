@@ -68,7 +68,8 @@ public record QualifiedName(Identifier schema, Identifier name) implements Compa
                 return quoted();
             }
             int start = at;
-            while (at < text.length() && (Character.isLetterOrDigit(text.charAt(at)) || "_$".indexOf(text.charAt(at)) >= 0)) {
+            while (at < text.length()
+                    && (Character.isLetterOrDigit(text.charAt(at)) || "_$".indexOf(text.charAt(at)) >= 0)) {
                 at++;
             }
             if (at == start || Character.isDigit(text.charAt(start)) || text.charAt(start) == '$') {

@@ -1,0 +1,61 @@
+package io.runnel.postgres;
+
+import io.runnel.sql.Sql;
+import io.smallrye.mutiny.Uni;
+import io.vertx.mutiny.sqlclient.Pool;
+import jakarta.enterprise.context.ApplicationScoped;
+import java.util.function.Function;
+
+/** Sessions and transactions. */
+@ApplicationScoped
+public class Database {
+
+    private static final Sql BEGIN = Sql.of("BEGIN");
+    private static final Sql BEGIN_SNAPSHOT = Sql.of("BEGIN ISOLATION LEVEL REPEATABLE READ");
+    private static final Sql COMMIT = Sql.of("COMMIT");
+    private static final Sql ROLLBACK = Sql.of("ROLLBACK");
+
+    private final Pool pool;
+
+    Database(Pool pool) {
+        this.pool = pool;
+    }
+
+    /** A connection that its caller closes. */
+    public Uni<Session> connect() {
+        return pool.getConnection()
+                .onFailure()
+                .transform(DatabaseFailures::translate)
+                .map(Session::new);
+    }
+
+    /** Work on one connection, each statement in a transaction of its own. */
+    public <T> Uni<T> session(Function<Session, Uni<T>> work) {
+        return connect().flatMap(session -> work.apply(session).eventually(session::close));
+    }
+
+    /** Work in one READ COMMITTED transaction; a failure rolls it back. */
+    public <T> Uni<T> transaction(Function<Session, Uni<T>> work) {
+        return session(session -> within(session, BEGIN, work));
+    }
+
+    /** Work in one transaction that is rolled back in any case. */
+    public <T> Uni<T> rehearsal(Function<Session, Uni<T>> work) {
+        return session(session -> session.execute(BEGIN)
+                .flatMap(begun -> work.apply(session))
+                .eventually(() -> session.execute(ROLLBACK)));
+    }
+
+    /** Work in one REPEATABLE READ transaction on a session; the snapshot is taken by its first query. */
+    public <T> Uni<T> snapshot(Session session, Function<Session, Uni<T>> work) {
+        return within(session, BEGIN_SNAPSHOT, work);
+    }
+
+    private static <T> Uni<T> within(Session session, Sql begin, Function<Session, Uni<T>> work) {
+        return session.execute(begin)
+                .flatMap(begun -> work.apply(session))
+                .call(() -> session.execute(COMMIT))
+                .onFailure()
+                .call(() -> session.execute(ROLLBACK).onFailure().recoverWithNull());
+    }
+}

@@ -1,0 +1,57 @@
+package io.runnel.postgres;
+
+import io.vertx.pgclient.PgException;
+import java.util.Locale;
+import java.util.Objects;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/** Turns what the driver throws into a {@link Failure} by its SQLSTATE. */
+final class DatabaseFailures {
+
+    private static final Set<String> TRANSIENT =
+            Set.of("40001", "40P01", "55P03", "57P01", "57P02", "57P03", "53300", "57014", "25006");
+
+    private DatabaseFailures() {}
+
+    static Throwable translate(Throwable thrown) {
+        if (thrown instanceof Failure) {
+            return thrown;
+        }
+        if (thrown instanceof PgException error) {
+            return translate(error);
+        }
+        return new Failure.Unavailable(
+                "database-unavailable", "the database cannot be reached", String.valueOf(thrown.getMessage()), thrown);
+    }
+
+    private static Failure translate(PgException error) {
+        String state = Objects.requireNonNullElse(error.getSqlState(), "XX000");
+        String message = Objects.requireNonNullElse(error.getErrorMessage(), "unknown error");
+        String detail = text(error.getDetail());
+        String hint = text(error.getHint());
+        String code = "postgres-" + state.toLowerCase(Locale.ROOT);
+        if (TRANSIENT.contains(state) || state.startsWith("08")) {
+            return new Failure.Unavailable(code, message, detail, error);
+        }
+        if (state.equals("42501")) {
+            return new Failure.Forbidden(
+                    code, message, detail, hint.isEmpty() ? "grant the missing right, then try again" : hint);
+        }
+        if (Set.of("42P07", "42710", "2BP01", "55000", "23505").contains(state)) {
+            return new Failure.Conflict(code, message, detail, hint);
+        }
+        if (state.equals("P0002")) {
+            return new Failure.NotFound(code, message, hint);
+        }
+        return new Failure.Invalid(code, message, detail, hint, position(error.getPosition()));
+    }
+
+    private static String text(@Nullable String value) {
+        return value == null ? "" : value;
+    }
+
+    private static int position(@Nullable String value) {
+        return value == null ? 0 : Integer.parseInt(value);
+    }
+}

@@ -1,0 +1,84 @@
+package io.runnel.postgres;
+
+import io.runnel.sql.Sql;
+import io.smallrye.mutiny.Uni;
+import io.vertx.mutiny.sqlclient.RowSet;
+import io.vertx.mutiny.sqlclient.SqlConnection;
+import io.vertx.mutiny.sqlclient.Tuple;
+import io.vertx.pgclient.PgConnection;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Consumer;
+
+/** One connection to the database, for as long as its holder needs it. Confined to one event loop. */
+public final class Session {
+
+    private final SqlConnection connection;
+
+    Session(SqlConnection connection) {
+        this.connection = connection;
+    }
+
+    /** Runs one statement with bound values; numbers, texts and booleans only, all else as text with a cast. */
+    public Uni<List<Row>> query(Sql sql, Object... values) {
+        return connection
+                .preparedQuery(sql.text())
+                .execute(Tuple.tuple(new ArrayList<>(Arrays.asList(values))))
+                .map(Session::rows)
+                .onFailure()
+                .transform(DatabaseFailures::translate);
+    }
+
+    /** As {@link #query}, for at most one row. */
+    public Uni<Optional<Row>> one(Sql sql, Object... values) {
+        return query(sql, values).map(rows -> rows.stream().findFirst());
+    }
+
+    /** Runs one or several statements without values and without a result. */
+    public Uni<Void> execute(Sql script) {
+        return connection
+                .query(script.text())
+                .execute()
+                .onFailure()
+                .transform(DatabaseFailures::translate)
+                .replaceWithVoid();
+    }
+
+    /**
+     * Lets PostgreSQL check text that a user wrote, as one statement, without running it.
+     *
+     * @return fails with the position of the error
+     */
+    public Uni<Void> check(String statement) {
+        return connection
+                .prepare(statement)
+                .flatMap(prepared -> prepared.close())
+                .onFailure()
+                .transform(DatabaseFailures::translate);
+    }
+
+    /** Calls {@code listener} with the channel and payload of each notification. */
+    public void onNotification(java.util.function.BiConsumer<String, String> listener) {
+        ((PgConnection) connection.getDelegate())
+                .notificationHandler(message -> listener.accept(message.getChannel(), message.getPayload()));
+    }
+
+    /** Calls {@code listener} when the connection is gone, for whatever reason. */
+    public void onClose(Runnable listener) {
+        connection.closeHandler(listener);
+    }
+
+    /** Gives the connection back, or closes it for good if it is broken. */
+    public Uni<Void> close() {
+        return connection.close();
+    }
+
+    private static List<Row> rows(RowSet<io.vertx.mutiny.sqlclient.Row> set) {
+        List<Row> rows = new ArrayList<>();
+        Consumer<io.vertx.mutiny.sqlclient.Row> add = row -> rows.add(new Row(row));
+        set.forEach(add);
+        return rows;
+    }
+}
