@@ -27,6 +27,7 @@ class ArchitectureTest {
     /** What each package may use besides itself; a package that is not a key here must not exist. */
     private static final Map<String, Set<String>> MAY_USE = Map.ofEntries(
             Map.entry("sql", Set.of()),
+            Map.entry("embedded", Set.of()),
             Map.entry("operator", Set.of("sql")),
             Map.entry("parse", Set.of("operator", "sql")),
             Map.entry("delta", Set.of("operator", "sql")),
