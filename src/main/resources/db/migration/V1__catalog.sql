@@ -99,3 +99,11 @@ GRANT INSERT (relation, schema_name, table_name, query, search_path, time_zone, 
 GRANT UPDATE (query, search_path, time_zone, schedule, refresh_mode, wanted, version, refresh_requests,
         reinitialize_requests)
     ON runnel_internal.stream_table TO PUBLIC;
+
+-- Which cluster and database transaction ids belong to: after a logical dump and restore they are foreign.
+CREATE FUNCTION runnel_internal.origin() RETURNS text
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+    AS $$
+        SELECT (SELECT c.system_identifier FROM pg_control_system() AS c) || '/' || d.oid
+        FROM pg_database AS d WHERE d.datname = current_database()
+    $$;

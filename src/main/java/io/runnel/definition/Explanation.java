@@ -24,10 +24,18 @@ public record Explanation(
         List<Column> columns,
         Optional<String> statement) {
 
-    /** @param position offset in characters, from 1, into the query as the user wrote it */
+    /**
+     * Why a part of the query is not maintained differentially.
+     *
+     * @param position offset in characters, from 1, into the query as the user wrote it
+     */
     public record Refusal(String reason, OptionalInt position) {}
 
-    /** @param depth 0 for the root */
+    /**
+     * One operator of the tree.
+     *
+     * @param depth 0 for the root
+     */
     public record Node(int depth, String operator, String maintenance, boolean maintained, List<String> columns) {}
 
     public record Column(String name, String type) {}

@@ -1,19 +1,360 @@
 package io.runnel.refresh;
 
+import io.runnel.delta.DeltaPlan;
+import io.runnel.postgres.Database;
+import io.runnel.postgres.Failure;
+import io.runnel.postgres.Row;
+import io.runnel.postgres.Session;
+import io.runnel.refresh.MaintenancePlan.SourceTable;
+import io.runnel.sql.Identifier;
+import io.runnel.sql.QualifiedName;
+import io.runnel.sql.Sql;
+import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
+import jakarta.enterprise.event.Event;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 
-/** Refreshes stream tables: one refresh is one transaction. */
+/**
+ * Refreshes stream tables: one refresh is one REPEATABLE READ transaction, whose snapshot is the new frontier.
+ *
+ * <p>Before the snapshot is taken the stream table's advisory lock excludes other refreshes of it, and ACCESS SHARE locks
+ * keep its sources from being truncated or rewritten, which is not MVCC-safe. The query runs with the owner's rights and
+ * under the settings of the session that defined it.
+ */
 @ApplicationScoped
 public class Refresher {
 
-    /** Brings the stream table up to date now. */
-    public Uni<RefreshReport> refresh(long id) {
-        throw new UnsupportedOperationException();
+    /** How long one refresh may take before PostgreSQL cancels it. */
+    public static final Duration STATEMENT_TIMEOUT = Duration.ofHours(6);
+
+    /** The class of the advisory locks by which refreshes of one stream table exclude each other. */
+    private static final int REFRESH_LOCK_CLASS = 0x52554f;
+
+    private static final String SETTINGS = """
+            SET LOCAL search_path = {};
+            SET LOCAL TimeZone = {};
+            SET LOCAL DateStyle = 'ISO, MDY';
+            SET LOCAL IntervalStyle = 'postgres';
+            SET LOCAL extra_float_digits = 1;
+            SET LOCAL lock_timeout = '10s';
+            SET LOCAL statement_timeout = '6h';
+            SET LOCAL idle_in_transaction_session_timeout = '10min';
+            SET LOCAL jit = off;
+            SET LOCAL from_collapse_limit = 12;
+            SET LOCAL join_collapse_limit = 12;
+            SET LOCAL runnel.refresh = 'on'{}""";
+    private static final String LOCK_SOURCES = ";\nLOCK TABLE ONLY {} IN ACCESS SHARE MODE";
+    private static final Sql EXCLUDE =
+            Sql.of("SELECT pg_try_advisory_lock({}, $1::text::int) AS locked", REFRESH_LOCK_CLASS);
+    private static final Sql ADMIT = Sql.of("SELECT pg_advisory_unlock({}, $1::text::int)", REFRESH_LOCK_CLASS);
+    private static final String BECOME = "SET LOCAL ROLE {}";
+    private static final Sql RESUME_SELF = Sql.of("SET LOCAL ROLE NONE");
+    private static final Sql ADVANCE = Sql.of("""
+            WITH advanced AS (
+              UPDATE runnel_internal.frontier
+              SET snapshot = $2::text::pg_snapshot, origin = runnel_internal.origin(), refreshed_at = clock_timestamp(),
+                refresh_rows = $3, refresh_requests = $4, reinitialize_requests = $5, consecutive_errors = 0,
+                last_error = NULL, last_error_code = NULL, last_error_hint = NULL
+              WHERE stream_table_id = $1
+            )
+            INSERT INTO runnel_internal.refresh_history (stream_table_id, started_at, duration_seconds, mode, reason,
+              changes, rows_inserted, rows_updated, rows_deleted)
+            SELECT $1, now(), extract(epoch FROM clock_timestamp() - now()), $6, $7, $8, $9, $10, $11
+            RETURNING duration_seconds""");
+    private static final Sql SERVED = Sql.of("""
+            UPDATE runnel_internal.frontier
+            SET refresh_requests = $2, refreshed_at = clock_timestamp(), snapshot = $3::text::pg_snapshot
+            WHERE stream_table_id = $1""");
+    private static final Sql FAILED = Sql.of("""
+            WITH failed AS (
+              UPDATE runnel_internal.frontier
+              SET consecutive_errors = consecutive_errors + 1, last_error = $2, last_error_code = $3,
+                last_error_hint = $4, last_error_at = clock_timestamp()
+              WHERE stream_table_id = $1
+            )
+            INSERT INTO runnel_internal.refresh_history (stream_table_id, started_at, duration_seconds, mode, reason, error)
+            VALUES ($1, now(), 0, 'FAILED', $3, $2)""");
+    private static final Sql PARTITIONS = Sql.of("""
+            UPDATE runnel_internal.dependency SET partitions = $3
+            WHERE stream_table_id = $1 AND relation = $2::bigint::oid""");
+
+    private final Database database;
+    private final Plans plans;
+    private final Event<RefreshCompleted> completed;
+    private final Event<RefreshFailed> failed;
+
+    Refresher(Database database, Plans plans, Event<RefreshCompleted> completed, Event<RefreshFailed> failed) {
+        this.database = database;
+        this.plans = plans;
+        this.completed = completed;
+        this.failed = failed;
     }
 
-    /** Compares it with its query. */
+    /** What a refresh wrote. */
+    private record Written(long inserted, long updated, long deleted) {}
+
+    /** Brings the stream table up to date now; a failure is recorded and passed on. */
+    public Uni<RefreshReport> refresh(long id) {
+        return plans.plan(id).flatMap(this::refresh).onFailure().call(failure -> record(id, failure));
+    }
+
+    private Uni<RefreshReport> refresh(MaintenancePlan plan) {
+        String table = plan.target().table().display();
+        return database.connect()
+                .flatMap(session -> excluded(session, plan).eventually(session::close))
+                .invoke(report -> {
+                    if (!report.mode().equals("NONE")) {
+                        completed.fire(new RefreshCompleted(table, report));
+                    }
+                });
+    }
+
+    private Uni<RefreshReport> excluded(Session session, MaintenancePlan plan) {
+        String id = Long.toString(plan.id());
+        return session.one(EXCLUDE, id).flatMap(row -> {
+            if (!row.orElseThrow().truth("locked")) {
+                return Uni.createFrom().failure(busy(plan));
+            }
+            return database.snapshot(session, snapshot -> transaction(snapshot, plan))
+                    .eventually(() -> session.query(ADMIT, id));
+        });
+    }
+
+    private Uni<RefreshReport> transaction(Session session, MaintenancePlan plan) {
+        return session.execute(settings(plan))
+                .flatMap(set -> session.one(Situation.query(plan), plan.id()))
+                .map(row -> Situation.of(plan, row.orElseThrow(() -> dropped(plan))))
+                .flatMap(situation -> decide(session, plan, situation));
+    }
+
+    private Sql settings(MaintenancePlan plan) {
+        List<Sql> tables = new ArrayList<>();
+        for (SourceTable source : plan.sources()) {
+            tables.add(
+                    source.partitioned()
+                            ? Sql.of(";\nLOCK TABLE {} IN ACCESS SHARE MODE", source.table())
+                            : Sql.of(LOCK_SOURCES, source.table()));
+        }
+        Sql path = Sql.printedByPostgres(plan.searchPath().isEmpty() ? "''" : plan.searchPath());
+        return Sql.of(SETTINGS, path, Sql.literal(plan.timeZone()), Sql.join("", tables));
+    }
+
+    private Uni<RefreshReport> decide(Session session, MaintenancePlan plan, Situation situation) {
+        if (situation.version() != plan.version()) {
+            plans.forget(plan.id());
+            return Uni.createFrom().failure(altered(plan));
+        }
+        if (!situation.permitted()) {
+            return Uni.createFrom().failure(forbidden(plan));
+        }
+        Optional<String> reason = situation.fullReason(plan);
+        if (reason.isPresent()) {
+            return full(session, plan, situation, reason.get());
+        }
+        if (situation.changes() == 0) {
+            return nothing(session, plan, situation);
+        }
+        Optional<Sql> delta = plan.delta().orElseThrow().refresh(situation.changed());
+        if (delta.isEmpty()) {
+            return full(session, plan, situation, "more sources changed at once than a differential refresh joins");
+        }
+        return asOwner(
+                        session,
+                        plan,
+                        () -> apply(
+                                session, plan, delta.get(), situation.frontier().orElseThrow()))
+                .flatMap(written -> advance(session, plan, situation, "DIFFERENTIAL", "changes", written));
+    }
+
+    private Uni<RefreshReport> nothing(Session session, MaintenancePlan plan, Situation situation) {
+        RefreshReport report = new RefreshReport("NONE", "no changes", 0, 0, 0, 0, Duration.ZERO);
+        return situation.requested()
+                ? session.query(SERVED, plan.id(), situation.refreshRequests(), situation.snapshot())
+                        .replaceWith(report)
+                : Uni.createFrom().item(report);
+    }
+
+    private Uni<RefreshReport> full(Session session, MaintenancePlan plan, Situation situation, String reason) {
+        return asOwner(session, plan, () -> situation.empty() ? fill(session, plan) : differences(session, plan))
+                .call(written -> asOwner(session, plan, () -> auxiliaries(session, plan)))
+                .call(written -> partitions(session, plan, situation))
+                .flatMap(written -> advance(session, plan, situation, "FULL", reason, written));
+    }
+
+    private Uni<Written> fill(Session session, MaintenancePlan plan) {
+        Sql insert = Sql.of(
+                "WITH filled AS (INSERT INTO {} ({}) SELECT {} FROM {} AS v RETURNING 1) SELECT count(*) AS inserted FROM filled",
+                plan.target().table(),
+                plan.target().columns(),
+                plan.viewColumns().stream()
+                        .map(column -> Sql.of("v.{}", column))
+                        .toList(),
+                plan.view());
+        return session.one(insert)
+                .map(row -> new Written(row.orElseThrow().number("inserted"), 0, 0))
+                .call(written ->
+                        session.execute(Sql.of("ANALYZE {}", plan.target().table())));
+    }
+
+    private Uni<Written> differences(Session session, MaintenancePlan plan) {
+        return session.one(DeltaPlan.differences(plan.target(), plan.view(), plan.viewColumns()))
+                .flatMap(row -> written(plan, row.orElseThrow()));
+    }
+
+    private Uni<Written> apply(Session session, MaintenancePlan plan, Sql delta, String frontier) {
+        return session.one(delta, frontier).flatMap(row -> written(plan, row.orElseThrow()));
+    }
+
+    private Uni<Written> written(MaintenancePlan plan, Row row) {
+        long inserted = row.number("inserted");
+        long updated = row.number("updated");
+        long deleted = row.number("deleted");
+        if (inserted + updated != row.number("came") || deleted + updated != row.number("gone")) {
+            return Uni.createFrom().failure(inconsistent(plan));
+        }
+        return Uni.createFrom().item(new Written(inserted, updated, deleted));
+    }
+
+    private Uni<Void> auxiliaries(Session session, MaintenancePlan plan) {
+        Map<QualifiedName, Sql> tables =
+                plan.delta().map(DeltaPlan::auxiliaryTables).orElse(Map.of());
+        return Multi.createFrom()
+                .iterable(tables.entrySet())
+                .onItem()
+                .transformToUniAndConcatenate(table -> session.execute(Sql.of(
+                        "DELETE FROM {};\nINSERT INTO {} {};\nANALYZE {}",
+                        table.getKey(),
+                        table.getKey(),
+                        table.getValue(),
+                        table.getKey())))
+                .collect()
+                .asList()
+                .replaceWithVoid();
+    }
+
+    private Uni<Void> partitions(Session session, MaintenancePlan plan, Situation situation) {
+        List<Uni<List<Row>>> updates = new ArrayList<>();
+        for (int i = 0; i < plan.sources().size(); i++) {
+            SourceTable source = plan.sources().get(i);
+            if (source.partitioned()) {
+                String now = situation.partitions().get(i);
+                updates.add(session.query(PARTITIONS, plan.id(), source.relation(), now));
+            }
+        }
+        return updates.isEmpty()
+                ? Uni.createFrom().voidItem()
+                : Uni.join().all(updates).andFailFast().replaceWithVoid();
+    }
+
+    private Uni<RefreshReport> advance(
+            Session session, MaintenancePlan plan, Situation situation, String mode, String reason, Written written) {
+        return session.one(
+                        ADVANCE,
+                        plan.id(),
+                        situation.snapshot(),
+                        written.inserted() + written.updated() + written.deleted(),
+                        situation.refreshRequests(),
+                        situation.reinitializeRequests(),
+                        mode,
+                        reason,
+                        situation.changes(),
+                        written.inserted(),
+                        written.updated(),
+                        written.deleted())
+                .map(row -> new RefreshReport(
+                        mode,
+                        reason,
+                        situation.changes(),
+                        written.inserted(),
+                        written.updated(),
+                        written.deleted(),
+                        Duration.ofNanos((long) (row.orElseThrow().real("duration_seconds") * 1e9))));
+    }
+
+    private <T> Uni<T> asOwner(Session session, MaintenancePlan plan, java.util.function.Supplier<Uni<T>> work) {
+        return session.execute(Sql.of(BECOME, Identifier.of(plan.owner())))
+                .flatMap(become -> work.get())
+                .call(() -> session.execute(RESUME_SELF));
+    }
+
+    /** Compares the stream table with its query at one snapshot. */
     public Uni<Verification> verify(long id) {
-        throw new UnsupportedOperationException();
+        return plans.plan(id)
+                .flatMap(plan -> database.session(session -> database.snapshot(
+                        session,
+                        snapshot -> snapshot.execute(settings(plan))
+                                .flatMap(set -> snapshot.one(Situation.query(plan), plan.id()))
+                                .map(row -> Situation.of(plan, row.orElseThrow(() -> dropped(plan))))
+                                .flatMap(situation ->
+                                        asOwner(snapshot, plan, () -> compare(snapshot, plan, situation.changes()))))));
+    }
+
+    private Uni<Verification> compare(Session session, MaintenancePlan plan, long pending) {
+        return session.one(Comparison.query(plan)).map(row -> {
+            Row counts = row.orElseThrow();
+            return new Verification(pending, counts.number("rows"), counts.number("missing"), counts.number("surplus"));
+        });
+    }
+
+    private Uni<Void> record(long id, Throwable thrown) {
+        if (thrown instanceof Failure.Unavailable) {
+            return Uni.createFrom().voidItem();
+        }
+        String message = thrown instanceof Failure failure ? failure.message() : String.valueOf(thrown);
+        String code = thrown instanceof Failure failure ? failure.code() : "internal";
+        String hint = thrown instanceof Failure failure ? failure.hint() : "";
+        plans.forget(id);
+        failed.fire(new RefreshFailed(Long.toString(id), code));
+        return database.session(session -> session.query(FAILED, id, message, code, hint))
+                .onFailure()
+                .recoverWithNull()
+                .replaceWithVoid();
+    }
+
+    private static Failure busy(MaintenancePlan plan) {
+        return new Failure.Unavailable(
+                "refresh-running",
+                "another refresh of " + plan.target().table().display() + " is running",
+                "",
+                new IllegalStateException("locked"));
+    }
+
+    private static Failure altered(MaintenancePlan plan) {
+        return new Failure.Unavailable(
+                "definition-changed",
+                "the definition of " + plan.target().table().display() + " has just been changed",
+                "",
+                new IllegalStateException("altered"));
+    }
+
+    private static Failure dropped(MaintenancePlan plan) {
+        return new Failure.NotFound(
+                "stream-table-not-found",
+                "stream table " + plan.target().table().display() + " does not exist",
+                "it may just have been dropped");
+    }
+
+    private static Failure forbidden(MaintenancePlan plan) {
+        return new Failure.Forbidden(
+                "missing-right",
+                "role " + plan.owner() + " may no longer read a source of stream table "
+                        + plan.target().table().display(),
+                "",
+                "grant it SELECT, then resume the stream table");
+    }
+
+    private static Failure inconsistent(MaintenancePlan plan) {
+        return new Failure.Internal(
+                "contents-differ",
+                "the contents of stream table " + plan.target().table().display()
+                        + " are not what the last refresh left",
+                "rows that should have been there were not found",
+                "reinitialize the stream table; do not write to it",
+                null);
     }
 }

@@ -1,0 +1,174 @@
+package io.runnel.cdc;
+
+import io.runnel.postgres.Database;
+import io.runnel.postgres.Failure;
+import io.runnel.postgres.Row;
+import io.runnel.postgres.Session;
+import io.runnel.sql.Identifier;
+import io.runnel.sql.QualifiedName;
+import io.runnel.sql.Sql;
+import io.smallrye.mutiny.Uni;
+import jakarta.enterprise.context.ApplicationScoped;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.TreeSet;
+
+/**
+ * Installs change capture, widens it, and removes what nobody needs.
+ *
+ * <p>Creating a trigger takes a lock that waits for the source's open writers and makes new ones queue behind it. It is
+ * asked for with a timeout of {@link #LOCK_TIMEOUT} and, where that does not do, again later: a writer waits at most
+ * that long. Getting it also proves that no writer is open that ran without capture, or with fewer columns, so whatever
+ * snapshot is taken after the commit misses nothing.
+ */
+@ApplicationScoped
+public class Capture {
+
+    /** How long a writer may at most queue behind the installation of capture. */
+    public static final Duration LOCK_TIMEOUT = Duration.ofMillis(50);
+
+    private static final Sql TIMEOUT = Sql.of("SET LOCAL lock_timeout = '50ms'; SET LOCAL search_path = pg_catalog");
+    private static final Sql REGISTER = Sql.of("""
+            INSERT INTO runnel_internal.source (relation, row_level)
+            SELECT c.oid, c.relkind = 'p' FROM pg_class AS c WHERE c.oid = $1::bigint::oid
+            ON CONFLICT (relation) DO NOTHING""");
+    private static final Sql FIND = Sql.of("""
+            SELECT s.id::bigint AS id, s.relation::bigint AS relation, s.columns::bigint[] AS columns, s.row_level,
+              n.nspname::text AS schema_name, c.relname::text AS table_name,
+              current_setting('max_prepared_transactions')::int = 0 AS notifies,
+              to_regclass('runnel_internal.changes_' || s.id) IS NOT NULL AS buffered,
+              (SELECT count(*) FROM pg_trigger AS t
+               WHERE t.tgrelid = c.oid AND t.tgname LIKE 'runnel\\_capture\\_%') AS triggers
+            FROM runnel_internal.source AS s
+            JOIN pg_class AS c ON c.oid = s.relation
+            JOIN pg_namespace AS n ON n.oid = c.relnamespace
+            WHERE s.relation = $1::bigint::oid
+            FOR UPDATE OF s""");
+    private static final Sql COLUMNS = Sql.of("""
+            SELECT a.attnum::bigint AS number, a.attname::text AS name,
+              format_type(b.oid, -1) AS type,
+              CASE WHEN a.attcollation <> 0 AND a.attcollation <> b.typcollation
+                THEN (SELECT format('%I.%I', n.nspname, l.collname) FROM pg_collation AS l
+                      JOIN pg_namespace AS n ON n.oid = l.collnamespace WHERE l.oid = a.attcollation) END AS collation
+            FROM pg_attribute AS a
+            CROSS JOIN LATERAL (
+              WITH RECURSIVE base AS (
+                SELECT t.oid, t.typtype, t.typbasetype, t.typcollation FROM pg_type AS t WHERE t.oid = a.atttypid
+                UNION ALL
+                SELECT t.oid, t.typtype, t.typbasetype, t.typcollation FROM base
+                JOIN pg_type AS t ON t.oid = base.typbasetype WHERE base.typtype = 'd'
+              ) SELECT * FROM base WHERE base.typtype <> 'd'
+            ) AS b
+            WHERE a.attrelid = $1::bigint::oid AND a.attnum = ANY($2::text::smallint[]) AND NOT a.attisdropped
+            ORDER BY a.attnum""");
+    private static final Sql PARTITIONS = Sql.of("""
+            SELECT n.nspname::text AS schema_name, c.relname::text AS table_name
+            FROM pg_partition_tree($1::bigint::oid::regclass) AS p
+            JOIN pg_class AS c ON c.oid = p.relid AND c.relkind IN ('r', 'p')
+            JOIN pg_namespace AS n ON n.oid = c.relnamespace
+            WHERE p.level > 0""");
+    private static final Sql RECORD =
+            Sql.of("UPDATE runnel_internal.source SET columns = $2::text::smallint[] WHERE id = $1::bigint");
+    private static final Sql BLOCKERS = Sql.of("""
+            SELECT string_agg(DISTINCT l.pid::text, ', ') AS pids
+            FROM pg_locks AS l
+            WHERE l.relation = $1::bigint::oid AND l.granted AND l.pid <> pg_backend_pid()
+              AND l.mode IN ('RowExclusiveLock', 'ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock',
+                'ExclusiveLock', 'AccessExclusiveLock')""");
+    private static final String CREATE_BUFFER = """
+            CREATE TABLE {} (xid xid8 NOT NULL, weight smallint NOT NULL)
+            WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 5000);
+            CREATE INDEX ON {} (xid)""";
+    private static final String ADD_COLUMN = "ALTER TABLE {} ADD COLUMN IF NOT EXISTS {} {}{}";
+
+    private final Database database;
+
+    Capture(Database database) {
+        this.database = database;
+    }
+
+    /**
+     * Makes sure that at least the given columns of a table are captured, and commits that.
+     *
+     * @param refresh whether to create the triggers again even if they are all there (a partition was added)
+     * @return the source; fails with {@link Failure.Unavailable} while the lock cannot be had
+     */
+    public Uni<Source> ensure(long relation, List<Long> columns, boolean refresh) {
+        return database.session(session -> session.query(REGISTER, relation))
+                .flatMap(registered -> database.transaction(session -> session.execute(TIMEOUT)
+                        .flatMap(set -> session.one(FIND, relation))
+                        .flatMap(found -> widen(session, found.orElseThrow(() -> gone(relation)), columns, refresh))));
+    }
+
+    /** Who holds a lock that keeps capture from being installed, for people; empty if nobody does any more. */
+    public Uni<Optional<String>> blockers(long relation) {
+        return database.session(session -> session.one(BLOCKERS, relation))
+                .map(row -> row.flatMap(found -> found.optionalText("pids")));
+    }
+
+    private Uni<Source> widen(Session session, Row row, List<Long> columns, boolean refresh) {
+        TreeSet<Long> all = new TreeSet<>(row.numbers("columns"));
+        boolean wider = all.addAll(columns);
+        boolean rowLevel = row.truth("row_level");
+        Source source = new Source((int) row.number("id"), row.number("relation"), List.copyOf(all), rowLevel);
+        boolean complete = row.truth("buffered") && row.number("triggers") >= (rowLevel ? 2 : 4);
+        if (complete && !wider && !refresh) {
+            return Uni.createFrom().item(source);
+        }
+        QualifiedName table = QualifiedName.of(row.text("schema_name"), row.text("table_name"));
+        return session.query(COLUMNS, source.relation(), array(source.columns()))
+                .flatMap(found -> install(session, source, table, found, row));
+    }
+
+    private Uni<Source> install(Session session, Source wanted, QualifiedName table, List<Row> columns, Row row) {
+        Source source = new Source(
+                wanted.id(),
+                wanted.relation(),
+                columns.stream().map(column -> column.number("number")).toList(),
+                wanted.rowLevel());
+        List<Identifier> names = columns.stream()
+                .map(column -> Identifier.of(column.text("name")))
+                .toList();
+        List<Sql> buffer = new java.util.ArrayList<>();
+        if (!row.truth("buffered")) {
+            buffer.add(Sql.of(CREATE_BUFFER, source.buffer(), source.buffer()));
+        }
+        for (Row column : columns) {
+            buffer.add(Sql.of(
+                    ADD_COLUMN,
+                    source.buffer(),
+                    Source.column(column.number("number")),
+                    Sql.printedByPostgres(column.text("type")),
+                    column.optionalText("collation")
+                            .map(collation -> Sql.of(" COLLATE {}", Sql.printedByPostgres(collation)))
+                            .orElse(Sql.of(""))));
+        }
+        // The function must exist before the triggers; that it is replaced before their lock is held does no harm,
+        // because nobody sees it until the commit.
+        return session.execute(CaptureSql.function(source, names, row.truth("notifies")))
+                .flatMap(created -> session.query(PARTITIONS, source.relation()))
+                .flatMap(partitions -> session.execute(CaptureSql.triggers(source, table, names(partitions))))
+                .flatMap(locked -> session.execute(Sql.join(";\n", buffer)))
+                .flatMap(built -> session.query(RECORD, (long) source.id(), array(source.columns())))
+                .replaceWith(source);
+    }
+
+    private static List<QualifiedName> names(List<Row> rows) {
+        return rows.stream()
+                .map(row -> QualifiedName.of(row.text("schema_name"), row.text("table_name")))
+                .toList();
+    }
+
+    private static String array(List<Long> numbers) {
+        return numbers.stream().map(String::valueOf).collect(java.util.stream.Collectors.joining(",", "{", "}"));
+    }
+
+    private static Failure gone(long relation) {
+        return new Failure.Conflict(
+                "source-missing",
+                "a source table does not exist any more",
+                "oid " + relation,
+                "alter or drop the query");
+    }
+}

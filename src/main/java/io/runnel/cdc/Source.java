@@ -1,0 +1,53 @@
+package io.runnel.cdc;
+
+import io.runnel.sql.Identifier;
+import io.runnel.sql.QualifiedName;
+import io.runnel.sql.Sql;
+import java.util.List;
+
+/**
+ * A table whose changes are captured.
+ *
+ * @param id its number, which names its buffer, its trigger function and its advisory lock
+ * @param relation its OID
+ * @param columns the captured columns, as attribute numbers
+ * @param rowLevel whether it is partitioned, so that its triggers fire per row
+ */
+public record Source(int id, long relation, List<Long> columns, boolean rowLevel) {
+
+    /** The class of the advisory locks by which a sleeping service asks writers to notify it. */
+    public static final int ARMED_LOCK_CLASS = 0x52554e;
+
+    /** The channel on which writers notify; the payload is the source's id. */
+    public static final String WAKE_UP_CHANNEL = "runnel_wakeup";
+
+    public Source {
+        columns = List.copyOf(columns);
+    }
+
+    public QualifiedName buffer() {
+        return buffer(id);
+    }
+
+    public static QualifiedName buffer(int id) {
+        return QualifiedName.of("runnel_internal", "changes_" + id);
+    }
+
+    QualifiedName function() {
+        return QualifiedName.of("runnel_internal", "capture_" + id);
+    }
+
+    /** The buffer's column for an attribute number: names change, numbers do not. */
+    public static Identifier column(long attribute) {
+        return Identifier.of("c" + attribute);
+    }
+
+    static Sql list(String prefix, List<Long> columns) {
+        Sql alias = Sql.printedByPostgres(prefix);
+        return Sql.join(
+                "",
+                columns.stream()
+                        .map(number -> Sql.of(", {}{}", alias, column(number)))
+                        .toList());
+    }
+}

@@ -1,0 +1,56 @@
+package io.runnel.refresh;
+
+import io.runnel.delta.DeltaPlan;
+import io.runnel.delta.Target;
+import io.runnel.sql.Identifier;
+import io.runnel.sql.QualifiedName;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Everything that a refresh of one stream table needs to know, computed once per version of its definition.
+ *
+ * @param id the stream table
+ * @param version the version of the definition that it was computed from
+ * @param target the visible table
+ * @param owner the role whose rights the query runs with
+ * @param searchPath the search path of the session that defined the query, quoted, for the functions that it calls
+ * @param timeZone the time zone of that session
+ * @param view the definition view
+ * @param viewColumns its columns, in order
+ * @param sources the tables that it reads
+ * @param delta how changes are applied; empty in mode FULL
+ * @param timeDependent whether the result changes although no source does
+ */
+public record MaintenancePlan(
+        long id,
+        long version,
+        Target target,
+        String owner,
+        String searchPath,
+        String timeZone,
+        QualifiedName view,
+        List<Identifier> viewColumns,
+        List<SourceTable> sources,
+        Optional<DeltaPlan> delta,
+        boolean timeDependent) {
+
+    /**
+     * A table that the query reads.
+     *
+     * @param source the number of its change capture; empty if it has none
+     * @param partitioned whether rows come and go with partitions
+     */
+    public record SourceTable(QualifiedName table, long relation, Optional<Integer> source, boolean partitioned) {}
+
+    public MaintenancePlan {
+        viewColumns = List.copyOf(viewColumns);
+        sources = List.copyOf(sources);
+    }
+
+    /** Whether every change of the result is announced by a change of a captured source. */
+    public boolean captured() {
+        return !timeDependent
+                && sources.stream().allMatch(source -> source.source().isPresent());
+    }
+}

@@ -1,0 +1,4 @@
+package io.runnel.refresh;
+
+/** Event: a refresh was committed. */
+public record RefreshCompleted(String table, RefreshReport report) {}

@@ -1,0 +1,4 @@
+package io.runnel.refresh;
+
+/** Event: a refresh failed and was rolled back. */
+public record RefreshFailed(String table, String code) {}

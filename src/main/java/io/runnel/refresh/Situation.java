@@ -1,0 +1,156 @@
+package io.runnel.refresh;
+
+import io.runnel.cdc.Source;
+import io.runnel.postgres.Row;
+import io.runnel.refresh.MaintenancePlan.SourceTable;
+import io.runnel.sql.Identifier;
+import io.runnel.sql.QualifiedName;
+import io.runnel.sql.Sql;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * What a refresh finds when it has taken its snapshot: the old frontier and what is pending since. Reading it locks the
+ * frontier row, so that a stale owner of the stream table fails instead of applying changes twice.
+ *
+ * @param frontier the old frontier; empty before the first fill or if it belongs to another cluster
+ * @param snapshot the refresh's own snapshot, the new frontier
+ * @param changed tables with pending changes
+ * @param truncated whether one of them was truncated
+ * @param partitions the partitions that the sources have now, one text per source
+ * @param partitionsChanged whether they are not those of the last refresh
+ */
+record Situation(
+        Optional<String> frontier,
+        boolean foreign,
+        String snapshot,
+        long changes,
+        Set<QualifiedName> changed,
+        boolean truncated,
+        List<String> partitions,
+        boolean partitionsChanged,
+        boolean permitted,
+        long version,
+        long refreshRequests,
+        long servedRefreshRequests,
+        long reinitializeRequests,
+        long servedReinitializeRequests,
+        boolean empty) {
+
+    private static final String READ = """
+            SELECT f.snapshot::text AS frontier, pg_current_snapshot()::text AS snapshot,
+              f.origin IS DISTINCT FROM runnel_internal.origin() AS "foreign",
+              s.version, s.refresh_requests, s.reinitialize_requests,
+              f.refresh_requests AS served_refresh_requests, f.reinitialize_requests AS served_reinitialize_requests,
+              {} AS permitted,
+              NOT EXISTS (SELECT FROM {}) AS "empty"{}
+            FROM runnel_internal.frontier AS f
+            JOIN runnel_internal.stream_table AS s ON s.id = f.stream_table_id
+            WHERE f.stream_table_id = $1
+            FOR UPDATE OF f""";
+    private static final String PENDING = """
+            ,
+              (SELECT ARRAY[count(*), count(*) FILTER (WHERE b.weight = 0)] FROM {} AS b
+               WHERE b.xid >= pg_snapshot_xmin(f.snapshot) AND NOT pg_visible_in_snapshot(b.xid, f.snapshot)) AS {}""";
+    private static final String PARTITIONS = """
+            ,
+              (SELECT coalesce(string_agg(p.relid::oid::text, ',' ORDER BY p.relid::oid), '')
+               FROM pg_partition_tree({}::oid::regclass) AS p WHERE p.isleaf) AS {},
+              (SELECT d.partitions FROM runnel_internal.dependency AS d
+               WHERE d.stream_table_id = f.stream_table_id AND d.relation = {}::oid) AS {}""";
+    private static final String PERMITTED = "has_any_column_privilege({}, {}::oid, 'SELECT')";
+
+    static Sql query(MaintenancePlan plan) {
+        List<Sql> parts = new ArrayList<>();
+        List<Sql> rights = new ArrayList<>(List.of(Sql.of("true")));
+        for (int i = 0; i < plan.sources().size(); i++) {
+            SourceTable source = plan.sources().get(i);
+            if (source.source().isPresent()) {
+                parts.add(Sql.of(PENDING, Source.buffer(source.source().get()), Identifier.of("pending" + i)));
+            }
+            if (source.partitioned()) {
+                parts.add(Sql.of(
+                        PARTITIONS,
+                        source.relation(),
+                        Identifier.of("partitions" + i),
+                        source.relation(),
+                        Identifier.of("partitions before" + i)));
+            }
+            if (plan.delta().isPresent()) {
+                rights.add(Sql.of(PERMITTED, Sql.literal(plan.owner()), source.relation()));
+            }
+        }
+        return Sql.of(READ, Sql.join(" AND ", rights), plan.target().table(), Sql.join("", parts));
+    }
+
+    static Situation of(MaintenancePlan plan, Row row) {
+        long changes = 0;
+        long truncations = 0;
+        boolean partitionsChanged = false;
+        Set<QualifiedName> changed = new HashSet<>();
+        List<String> partitions = new ArrayList<>();
+        for (int i = 0; i < plan.sources().size(); i++) {
+            SourceTable source = plan.sources().get(i);
+            if (source.source().isPresent()) {
+                List<Long> pending = row.numbers("pending" + i);
+                changes += pending.get(0);
+                truncations += pending.get(1);
+                if (pending.get(0) > 0) {
+                    changed.add(source.table());
+                }
+            }
+            String now = source.partitioned() ? row.text("partitions" + i) : "";
+            partitions.add(now);
+            partitionsChanged |= source.partitioned()
+                    && !Objects.equals(Optional.of(now), row.optionalText("partitions before" + i));
+        }
+        return new Situation(
+                row.optionalText("frontier"),
+                row.truth("foreign"),
+                row.text("snapshot"),
+                changes,
+                Set.copyOf(changed),
+                truncations > 0,
+                partitions,
+                partitionsChanged,
+                row.truth("permitted"),
+                row.number("version"),
+                row.number("refresh_requests"),
+                row.number("served_refresh_requests"),
+                row.number("reinitialize_requests"),
+                row.number("served_reinitialize_requests"),
+                row.truth("empty"));
+    }
+
+    boolean requested() {
+        return refreshRequests > servedRefreshRequests;
+    }
+
+    /** Why the whole result has to be computed anew; empty if applying changes does. */
+    Optional<String> fullReason(MaintenancePlan plan) {
+        if (frontier.isEmpty()) {
+            return Optional.of("first fill");
+        }
+        if (foreign) {
+            return Optional.of("the frontier belongs to another cluster or database");
+        }
+        if (reinitializeRequests > servedReinitializeRequests) {
+            return Optional.of("reinitialization was requested");
+        }
+        if (truncated) {
+            return Optional.of("a source was truncated");
+        }
+        if (partitionsChanged) {
+            return Optional.of("the partitions of a source changed");
+        }
+        if (plan.delta().isPresent()) {
+            return Optional.empty();
+        }
+        boolean due = changes > 0 || !plan.captured() || requested();
+        return due ? Optional.of("refreshed in full") : Optional.empty();
+    }
+}
