@@ -544,7 +544,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
             FROM pg_depend
             JOIN pg_rewrite ON pg_rewrite.oid = objid
             WHERE classid = 'pg_rewrite'::regclass AND refclassid = 'pg_class'::regclass AND refobjid = relation_read
-                AND ev_class = to_regclass(format('runnel_internal.%I', dependant.definition_view))::oid))
+                AND ev_class = to_regclass('runnel_internal.' || quote_ident(dependant.definition_view))::oid))
     ORDER BY dependant.id
 $$;
 
