@@ -90,9 +90,11 @@ CREATE TABLE runnel_internal.refresh_history (
 CREATE INDEX ON runnel_internal.refresh_history (stream_table_id, id);
 
 ALTER TABLE runnel_internal.stream_table ENABLE ROW LEVEL SECURITY;
+-- Through to_regrole, because pg_has_role fails for a name that no longer exists: one dropped owner would break every
+-- statement on this table for everybody.
 CREATE POLICY owned ON runnel_internal.stream_table TO PUBLIC
-    USING (pg_has_role(current_user, owner, 'USAGE'))
-    WITH CHECK (pg_has_role(current_user, owner, 'USAGE'));
+    USING (pg_has_role(current_user, to_regrole(quote_ident(owner))::oid, 'USAGE'))
+    WITH CHECK (pg_has_role(current_user, to_regrole(quote_ident(owner))::oid, 'USAGE'));
 GRANT SELECT, DELETE ON runnel_internal.stream_table TO PUBLIC;
 GRANT INSERT (relation, schema_name, table_name, query, search_path, time_zone, schedule, refresh_mode, initialize)
     ON runnel_internal.stream_table TO PUBLIC;
