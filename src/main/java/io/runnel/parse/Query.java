@@ -54,13 +54,22 @@ record Query(
 
         private static final Identifier UNNAMED = Identifier.of("?column?");
 
-        /** The column's name as PostgreSQL gives it. */
+        /** The column's name as PostgreSQL gives it; a name that stands alone is a column that a join has merged. */
         Identifier label() {
             if (alias.isPresent()) {
                 return alias.get();
             }
-            boolean column = expression.pieces().size() == 1 && expression.pieces().get(0) instanceof Scalar.Column;
-            return column ? ((Scalar.Column) expression.pieces().get(0)).column() : UNNAMED;
+            if (expression.pieces().size() > 1) {
+                return UNNAMED;
+            }
+            Scalar.Piece piece = expression.pieces().get(0);
+            if (piece instanceof Scalar.Column column) {
+                return column.column();
+            }
+            boolean merged = piece instanceof Scalar.Refused
+                    && piece.tokens().size() == 1
+                    && piece.tokens().get(0).isName();
+            return merged ? piece.tokens().get(0).identifier() : UNNAMED;
         }
     }
 
