@@ -1,0 +1,199 @@
+package io.runnel.parse;
+
+import io.runnel.operator.AggregateCall;
+import io.runnel.operator.Aggregation;
+import io.runnel.operator.Expression;
+import io.runnel.operator.Opaque;
+import io.runnel.operator.Operator;
+import io.runnel.operator.Projection;
+import io.runnel.operator.Unsupported;
+import io.runnel.parse.Scalar.Aggregate;
+import io.runnel.parse.Scalar.Piece;
+import io.runnel.parse.Scalar.Sort;
+import io.runnel.parse.Translation.Translated;
+import io.runnel.sql.Identifier;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * Builds an aggregation and the projection below it, which computes every key, argument, sort key and filter, so that
+ * the aggregation reads nothing but columns. Collects the calls while the expressions above are translated.
+ */
+final class AggregationBuilder {
+
+    private static final String NO_GROUP = "an aggregation without keys and without calls has no delta rule yet";
+
+    private final Build build;
+    private final Scope scope;
+    private final Query.Select select;
+    private final Map<Expression, Identifier> computed = new LinkedHashMap<>();
+    private final GroupKeys keys;
+    private final List<AggregateCall> calls = new ArrayList<>();
+    private Optional<Unsupported> problem = Optional.empty();
+
+    AggregationBuilder(Build build, Scope scope, Query.Select select) {
+        this.build = build;
+        this.scope = scope;
+        this.select = select;
+        this.keys = new GroupKeys();
+        for (Scalar scalar : select.grouping().map(Query.Grouping::keys).orElse(List.of())) {
+            Scalar key = GroupKeys.withoutExtraParentheses(scalar);
+            keys.add(key, column(key, keyName(key)));
+        }
+    }
+
+    /** The name under which the SELECT list shows the key. */
+    private String keyName(Scalar key) {
+        return select.items().stream()
+                .filter(item -> item.alias().isPresent() && item.expression().text().equals(key.text()))
+                .findFirst()
+                .flatMap(Query.Item::alias)
+                .map(Identifier::name)
+                .orElse("key");
+    }
+
+    /** Translates an item of the SELECT list, after which its calls are called when it is nothing but a call. */
+    Translated translate(Query.Item item) {
+        return translate(item.expression(), item.alias());
+    }
+
+    /** Translates an expression above the aggregation. */
+    Translated translate(Scalar scalar) {
+        return translate(scalar, Optional.empty());
+    }
+
+    private Translated translate(Scalar scalar, Optional<Identifier> name) {
+        Translation translation = new Translation(build.problems());
+        List<Piece> pieces = scalar.pieces();
+        int at = 0;
+        while (at < pieces.size()) {
+            Optional<GroupKeys.Match> match = keys.at(pieces, at);
+            Piece piece = pieces.get(at);
+            if (match.isPresent()) {
+                translation.reference(match.get().column(), piece.tokens().get(0));
+                at += match.get().length();
+                continue;
+            }
+            if (piece instanceof Aggregate aggregate) {
+                Optional<Identifier> own = pieces.size() == 1 ? name : Optional.empty();
+                translation.reference(call(aggregate, own), aggregate.tokens().get(0));
+            } else if (piece instanceof Scalar.Column) {
+                translation.refuse(
+                        "the column " + Texts.shortened(Texts.of(piece.tokens()))
+                                + " is neither grouped nor inside an aggregate, and has no delta rule yet",
+                        piece);
+            } else {
+                translation.piece(piece);
+            }
+            at++;
+        }
+        return translation.done();
+    }
+
+    private Identifier call(Aggregate aggregate, Optional<Identifier> name) {
+        List<Identifier> within = columns(aggregate.within(), "sort");
+        List<Identifier> arguments = new ArrayList<>();
+        List<Expression> direct = new ArrayList<>();
+        for (Scalar argument : aggregate.arguments()) {
+            if (aggregate.within().isEmpty()) {
+                arguments.add(column(argument, "argument"));
+                direct.add(Expression.column(arguments.get(arguments.size() - 1)));
+            } else {
+                Translated translated = translate(argument);
+                problem = problem.or(translated::problem);
+                direct.add(translated.expression());
+            }
+        }
+        List<Identifier> order = columns(aggregate.order(), "sort");
+        Optional<Identifier> filter = aggregate.filter().map(scalar -> column(scalar, "filter"));
+        Expression text = text(aggregate, direct, order, within, filter);
+        for (AggregateCall call : calls) {
+            if (call.call().equals(text)) {
+                return call.name();
+            }
+        }
+        List<Token> function = aggregate.function();
+        Identifier label = name.orElse(function.get(function.size() - 1).identifier());
+        AggregateCall call = new AggregateCall(
+                build.names().fresh(label),
+                Texts.of(function).strip(),
+                arguments.isEmpty() ? within : arguments,
+                aggregate.distinct(),
+                aggregate.plain(),
+                filter,
+                text);
+        calls.add(call);
+        return call.name();
+    }
+
+    /** The call over the columns of the projection. */
+    private Expression text(
+            Aggregate aggregate,
+            List<Expression> arguments,
+            List<Identifier> order,
+            List<Identifier> within,
+            Optional<Identifier> filter) {
+        Translation call = new Translation(build.problems());
+        call.tokens(aggregate.function());
+        call.text(aggregate.distinct() ? "(DISTINCT " : "(");
+        if (aggregate.star()) {
+            call.text("*");
+        }
+        for (int i = 0; i < arguments.size(); i++) {
+            call.text(i == 0 ? "" : ", ");
+            call.text(aggregate.variadic() && i == arguments.size() - 1 ? "VARIADIC " : "");
+            call.expression(arguments.get(i));
+        }
+        sorts(call, " ORDER BY ", order, aggregate.order());
+        call.text(")");
+        if (!within.isEmpty()) {
+            sorts(call, " WITHIN GROUP (ORDER BY ", within, aggregate.within());
+            call.text(")");
+        }
+        filter.ifPresent(column -> {
+            call.text(" FILTER (WHERE ");
+            call.reference(column);
+            call.text(")");
+        });
+        return call.done().expression();
+    }
+
+    private static void sorts(Translation call, String clause, List<Identifier> columns, List<Sort> sorts) {
+        for (int i = 0; i < columns.size(); i++) {
+            call.text(i == 0 ? clause : ", ");
+            call.reference(columns.get(i));
+            call.tokens(sorts.get(i).direction());
+        }
+    }
+
+    private List<Identifier> columns(List<Sort> sorts, String base) {
+        return sorts.stream().map(sort -> column(sort.expression(), base)).toList();
+    }
+
+    /** The column of the projection that computes the expression; equal expressions share one. */
+    private Identifier column(Scalar scalar, String base) {
+        Translated translated = Translation.plain(scalar, scope, build.problems());
+        problem = problem.or(translated::problem);
+        Expression expression = translated.expression();
+        return computed.computeIfAbsent(
+                expression, any -> expression.asColumn().orElseGet(() -> build.names().fresh(base)));
+    }
+
+    /** The aggregation over {@code input}. To be asked for when everything above has been translated. */
+    Operator operator(Operator input) {
+        List<Identifier> columns = new ArrayList<>(keys.columns());
+        calls.forEach(call -> columns.add(call.name()));
+        if (columns.isEmpty()) {
+            problem = problem.or(() -> Optional.of(build.problems().add(NO_GROUP, select.first())));
+        }
+        if (problem.isPresent()) {
+            return new Opaque("aggregation", List.of(input), columns, problem.get());
+        }
+        List<Projection.Output> outputs = new ArrayList<>();
+        computed.forEach((expression, name) -> outputs.add(new Projection.Output(name, expression)));
+        return new Aggregation(new Projection(input, outputs), keys.columns(), calls);
+    }
+}

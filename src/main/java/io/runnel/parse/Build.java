@@ -1,0 +1,72 @@
+package io.runnel.parse;
+
+import io.runnel.operator.Opaque;
+import io.runnel.operator.Operator;
+import io.runnel.operator.Unsupported;
+import io.runnel.sql.Identifier;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * What the building of one part of the tree knows.
+ *
+ * @param ctes the common table expressions that are visible here
+ */
+record Build(
+        Relations relations,
+        Functions functions,
+        Names names,
+        Problems problems,
+        Budget budget,
+        Map<Identifier, CteInScope> ctes) {
+
+    /** A common table expression with those that its own query sees, and why it cannot be expanded. */
+    record CteInScope(Query.Cte cte, Build build, Optional<Unsupported> refusal) {}
+
+    /** A part of the tree, and the names of its columns in the query. */
+    record Tree(Operator operator, List<Identifier> labels) {}
+
+    /** How many references to common table expressions and views may still be expanded. */
+    static final class Budget {
+
+        /** Two references per level double the tree with each level, so their number is bounded. */
+        static final int EXPANSIONS_MAX = 200;
+
+        private int left = EXPANSIONS_MAX;
+
+        boolean take() {
+            return left-- > 0;
+        }
+    }
+
+    Build with(Query.With with) {
+        Optional<Unsupported> recursive =
+                with.recursive().map(token -> problems.add("WITH RECURSIVE has no delta rule yet", token));
+        Map<Identifier, CteInScope> visible = new HashMap<>(ctes);
+        for (Query.Cte cte : with.ctes()) {
+            Optional<Unsupported> refusal = recursive;
+            if (!cte.after().isEmpty()) {
+                Token token = cte.after().get(0);
+                refusal = Optional.of(problems.add(token.text() + " has no delta rule yet", token));
+            }
+            Build before = new Build(relations, functions, names, problems, budget, Map.copyOf(visible));
+            visible.put(cte.name().identifier(), new CteInScope(cte, before, refusal));
+        }
+        return new Build(relations, functions, names, problems, budget, Map.copyOf(visible));
+    }
+
+    Build inView(Token token, String view) {
+        return new Build(relations, functions, names, problems.inView(token, view), budget, Map.of());
+    }
+
+    /** An operator without delta rule, with fresh names for {@code labels}. */
+    Tree opaque(String label, List<Operator> inputs, List<Identifier> labels, Unsupported reason) {
+        return new Tree(new Opaque(label, inputs, fresh(labels), reason), labels);
+    }
+
+    List<Identifier> fresh(List<Identifier> labels) {
+        return labels.stream().map(names::fresh).toList();
+    }
+}

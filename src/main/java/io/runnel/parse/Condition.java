@@ -1,0 +1,79 @@
+package io.runnel.parse;
+
+import io.runnel.operator.Expression;
+import io.runnel.operator.Filter;
+import io.runnel.operator.Opaque;
+import io.runnel.operator.Operator;
+import io.runnel.operator.Unsupported;
+import io.runnel.parse.Scalar.Piece;
+import io.runnel.parse.Translation.Translated;
+import io.runnel.sql.Identifier;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+
+/** One of the conditions that must all be true. */
+record Condition(Expression expression, Optional<Unsupported> problem) {
+
+    /** Whether it reads columns, and only these. */
+    boolean isOver(Set<Identifier> columns) {
+        Set<Identifier> references = expression.references();
+        return problem.isEmpty() && !references.isEmpty() && columns.containsAll(references);
+    }
+
+    /** The rows for which all conditions are true. */
+    static Operator filtered(Operator input, List<Condition> conditions) {
+        List<Condition> understood = conditions.stream()
+                .filter(condition -> condition.problem().isEmpty())
+                .toList();
+        Operator filtered = understood.isEmpty() ? input : new Filter(input, all(understood));
+        for (Condition condition : conditions) {
+            if (condition.problem().isPresent()) {
+                filtered = new Opaque(
+                        "filter", List.of(filtered), filtered.columns(), condition.problem().get());
+            }
+        }
+        return filtered;
+    }
+
+    /** All conditions as one. */
+    static Expression all(List<Condition> conditions) {
+        List<Expression.Part> parts = new ArrayList<>();
+        for (Condition condition : conditions) {
+            if (!parts.isEmpty()) {
+                parts.add(new Expression.Text(" AND "));
+            }
+            parts.addAll(condition.expression().parts());
+        }
+        return merged(parts);
+    }
+
+    private static Expression merged(List<Expression.Part> parts) {
+        List<Expression.Part> merged = new ArrayList<>();
+        for (Expression.Part part : parts) {
+            int last = merged.size() - 1;
+            if (last >= 0
+                    && part instanceof Expression.Text text
+                    && merged.get(last) instanceof Expression.Text before) {
+                merged.set(last, new Expression.Text(before.text() + text.text()));
+            } else {
+                merged.add(part);
+            }
+        }
+        return new Expression(merged);
+    }
+
+    /**
+     * The conditions of a WHERE or ON: the operands of its topmost ANDs. PostgreSQL encloses each operand, and the
+     * whole, in parentheses, unless it is a call, a column or the like, so that operands can be joined by AND again.
+     */
+    static List<Condition> split(Scalar scalar, Scope scope, Problems problems) {
+        List<Condition> conditions = new ArrayList<>();
+        for (List<Piece> operand : Pieces.conjuncts(scalar.pieces())) {
+            Translated translated = Translation.plain(new Scalar(operand), scope, problems);
+            conditions.add(new Condition(translated.expression(), translated.problem()));
+        }
+        return conditions;
+    }
+}

@@ -1,0 +1,83 @@
+package io.runnel.parse;
+
+import io.runnel.parse.ParsedQuery.Counts;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+
+/** Counts the calls and queries in the expressions of a query, at any depth. Owned by one count. */
+final class Counter {
+
+    private int aggregates;
+    private int sublinks;
+    private int windowCalls;
+
+    private Counter() {}
+
+    static Counts count(Query query) {
+        Counter counter = new Counter();
+        counter.query(query);
+        return new Counts(counter.aggregates, counter.sublinks, counter.windowCalls);
+    }
+
+    private void query(Query query) {
+        query.with().ifPresent(with -> with.ctes().forEach(cte -> query(cte.query())));
+        Set<String> listed = new HashSet<>();
+        if (query.body() instanceof Query.Select select) {
+            select.items().forEach(item -> listed.add(item.expression().text()));
+            select(select, listed);
+        } else if (query.body() instanceof Query.SetOperation operation) {
+            query(operation.left());
+            query(operation.right());
+        } else if (query.body() instanceof Query.Nested nested) {
+            query(nested.query());
+        }
+        query.order().forEach(sort -> once(sort.expression(), listed));
+        query.limit().ifPresent(this::scalar);
+    }
+
+    private void select(Query.Select select, Set<String> listed) {
+        select.items().forEach(item -> scalar(item.expression()));
+        select.distinct().on().forEach(scalar -> once(scalar, listed));
+        select.from().forEach(this::source);
+        select.where().ifPresent(this::scalar);
+        select.grouping().ifPresent(grouping -> grouping.keys()
+                .forEach(key -> once(GroupKeys.withoutExtraParentheses(key), listed)));
+        select.having().ifPresent(this::scalar);
+    }
+
+    private void once(Scalar scalar, Set<String> listed) {
+        if (listed.add(scalar.text())) {
+            scalar(scalar);
+        }
+    }
+
+    private void source(Query.Source source) {
+        if (source instanceof Query.Derived derived) {
+            query(derived.query());
+        } else if (source instanceof Query.Joined join) {
+            source(join.left());
+            source(join.right());
+            join.on().ifPresent(this::scalar);
+        }
+    }
+
+    private void scalar(Scalar scalar) {
+        scalars(scalar.pieces());
+    }
+
+    private void scalars(List<Scalar.Piece> pieces) {
+        for (Scalar.Piece piece : pieces) {
+            if (piece instanceof Scalar.Aggregate aggregate) {
+                aggregates++;
+                aggregate.scalars().forEach(this::scalar);
+            } else if (piece instanceof Scalar.Window window) {
+                windowCalls++;
+                scalar(window.inside());
+            } else if (piece instanceof Scalar.SubSelect subSelect) {
+                sublinks++;
+                query(subSelect.query());
+            }
+        }
+    }
+}

@@ -1,0 +1,240 @@
+package io.runnel.parse;
+
+import io.runnel.operator.Expression;
+import io.runnel.operator.Unsupported;
+import io.runnel.parse.Build.CteInScope;
+import io.runnel.parse.Build.Tree;
+import io.runnel.parse.Scope.Place;
+import io.runnel.parse.Translation.Translated;
+import io.runnel.sql.Identifier;
+import io.runnel.sql.QualifiedName;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/** Turns FROM into inputs, conditions between them, and the scope in which the rest of the query is read. */
+final class FromBuilder {
+
+    private static final Identifier CATALOG = Identifier.of("pg_catalog");
+    private static final String TWICE = "a relation name that is used twice is not understood";
+
+    private final Build build;
+    private final QueryBuilder queries;
+
+    FromBuilder(Build build, QueryBuilder queries) {
+        this.build = build;
+        this.queries = queries;
+    }
+
+    /** What an item of FROM, or all of FROM, has become. */
+    record From(Rows rows, Scope scope) {}
+
+    /** The items of FROM, in order, as if separated by commas. */
+    From build(List<Query.Source> sources, Token select) {
+        List<Rows> all = new ArrayList<>();
+        Scope scope = Scope.empty();
+        for (Query.Source source : sources) {
+            From from = build(source);
+            all.add(from.rows());
+            scope = scope.plus(from.scope()).orElseThrow(() -> new Refusal(TWICE, select));
+        }
+        return new From(new Rows.Inner(all, List.of()), scope);
+    }
+
+    private From build(Query.Source source) {
+        if (source instanceof Query.Joined join) {
+            return join(join);
+        }
+        if (source instanceof Query.Derived derived) {
+            return named(derived.alias(), derived.first(), derived(derived));
+        }
+        if (source instanceof Query.Relation relation) {
+            Token last = relation.name().get(relation.name().size() - 1);
+            return named(relation.alias(), last, relation(relation));
+        }
+        Query.Other other = (Query.Other) source;
+        Unsupported reason = build.problems().add(other.reason(), other.first());
+        return named(other.alias(), other.first(), new Input.Unknown("function", reason, build));
+    }
+
+    private From named(Query.Alias alias, Token token, Input input) {
+        Optional<Identifier> name = alias.name().isPresent() || !token.isName()
+                ? alias.name()
+                : Optional.of(token.identifier());
+        if (name.isEmpty()) {
+            throw Refusal.notUnderstood(token);
+        }
+        return new From(new Rows.Leaf(input), Scope.of(name.get(), input));
+    }
+
+    private Input derived(Query.Derived derived) {
+        if (derived.lateral().isPresent()) {
+            Unsupported reason = build.problems().add("LATERAL has no delta rule yet", derived.first());
+            return new Input.Unknown("lateral", reason, build);
+        }
+        Tree tree = queries.build(derived.query(), build);
+        return nested(tree, derived.alias(), derived.first());
+    }
+
+    private static Input nested(Tree tree, Query.Alias alias, Token token) {
+        return new Input.Nested(tree.operator(), relabelled(tree.labels(), alias.columns(), token));
+    }
+
+    /** The labels, of which the first ones may be replaced. */
+    static List<Identifier> relabelled(List<Identifier> labels, List<Identifier> replacements, Token token) {
+        if (replacements.size() > labels.size()) {
+            throw Refusal.notUnderstood(token);
+        }
+        List<Identifier> relabelled = new ArrayList<>(replacements);
+        relabelled.addAll(labels.subList(replacements.size(), labels.size()));
+        return relabelled;
+    }
+
+    private Input relation(Query.Relation relation) {
+        Token token = relation.name().get(relation.name().size() - 1);
+        Optional<String> refusal = relation.only().isPresent()
+                ? Optional.of("ONLY has no delta rule yet")
+                : !relation.sample().isEmpty() ? Optional.of("TABLESAMPLE has no delta rule yet") : Optional.empty();
+        Token refused = relation.only()
+                .orElse(relation.sample().isEmpty() ? token : relation.sample().get(0));
+        Optional<Unsupported> problem = refusal.map(reason -> build.problems().add(reason, refused));
+        CteInScope cte = relation.name().size() == 1 ? build.ctes().get(token.identifier()) : null;
+        if (cte != null) {
+            return expanded(cte, relation.alias(), token);
+        }
+        Identifier schema = relation.name().size() == 1 ? CATALOG : relation.name().get(0).identifier();
+        QualifiedName name = new QualifiedName(schema, token.identifier());
+        Optional<Relation> found = build.relations().find(name);
+        if (found.isEmpty()) {
+            Unsupported reason = build.problems().add("the relation " + name.display() + " is not known", token);
+            return new Input.Unknown("scan of " + name.display(), reason, build);
+        }
+        if (found.get() instanceof Relation.View view) {
+            return view(name, view, relation.alias(), token, problem);
+        }
+        Relation.Table table = (Relation.Table) found.get();
+        if (problem.isEmpty()) {
+            problem = table.refusal().map(reason -> build.problems().add(reason, token));
+        }
+        List<Identifier> labels =
+                relabelled(table.columns(), relation.alias().columns(), token);
+        return new Input.Table(name, table.columns(), labels, problem, build);
+    }
+
+    private Input expanded(CteInScope cte, Query.Alias alias, Token token) {
+        Optional<Unsupported> refusal = cte.refusal().isPresent() ? cte.refusal() : exhausted(token);
+        if (refusal.isPresent()) {
+            return new Input.Unknown("common table expression", refusal.get(), build);
+        }
+        Tree tree = queries.build(cte.cte().query(), cte.build());
+        List<Identifier> labels = relabelled(tree.labels(), cte.cte().columns(), token);
+        return nested(new Tree(tree.operator(), labels), alias, token);
+    }
+
+    private Input view(
+            QualifiedName name, Relation.View view, Query.Alias alias, Token token, Optional<Unsupported> problem) {
+        Optional<Unsupported> refusal = problem.isPresent() ? problem : exhausted(token);
+        if (refusal.isPresent()) {
+            return new Input.Unknown("view " + name.display(), refusal.get(), build);
+        }
+        Build inside = build.inView(token, name.display());
+        try {
+            Wrapped wrapped = Wrapped.read(view.canonical(), build.functions());
+            Tree tree = queries.build(wrapped.query(), inside);
+            wrapped.check(tree.labels());
+            return nested(new Tree(tree.operator(), wrapped.rename(tree.labels(), view.columns())), alias, token);
+        } catch (Refusal refused) {
+            Unsupported reason = inside.problems().add(refused.reason().reason(), token);
+            return new Input.Unknown("view " + name.display(), reason, build);
+        }
+    }
+
+    private Optional<Unsupported> exhausted(Token token) {
+        return build.budget().take()
+                ? Optional.empty()
+                : Optional.of(build.problems()
+                        .add(
+                                "views and common table expressions are expanded at most "
+                                        + Build.Budget.EXPANSIONS_MAX + " times in one query",
+                                token));
+    }
+
+    private From join(Query.Joined join) {
+        From left = build(join.left());
+        From right = build(join.right());
+        Token operator = join.operator().get(0);
+        Scope scope = left.scope().plus(right.scope()).orElseThrow(() -> new Refusal(TWICE, operator));
+        List<Condition> conditions = new ArrayList<>();
+        join.on().ifPresent(on -> conditions.addAll(Condition.split(on, scope, build.problems())));
+        Map<Identifier, List<Place>> merged = new LinkedHashMap<>();
+        for (Token column : join.using()) {
+            List<Place> lefts = left.scope().places(column.identifier());
+            List<Place> rights = right.scope().places(column.identifier());
+            conditions.add(using(column, lefts, rights));
+            List<Place> both = new ArrayList<>(lefts);
+            both.addAll(rights);
+            merged.put(column.identifier(), both);
+        }
+        Rows rows = new Rows.Inner(List.of(left.rows(), right.rows()), conditions);
+        if (join.kind() != Query.JoinKind.INNER) {
+            String label = Texts.of(join.operator()).replace(" OUTER", "");
+            Unsupported reason = build.problems().add(label + " has no delta rule yet", operator);
+            rows = new Rows.Outer(label.toLowerCase(java.util.Locale.ROOT), left.rows(), right.rows(), reason);
+        }
+        return named(join, rows, scope.merging(merged), left, right);
+    }
+
+    private Condition using(Token column, List<Place> lefts, List<Place> rights) {
+        List<Place> all = new ArrayList<>(lefts);
+        all.addAll(rights);
+        boolean certain = lefts.size() == 1 && rights.size() == 1
+                || !lefts.isEmpty()
+                        && !rights.isEmpty()
+                        && all.stream().allMatch(place -> place.type().isPresent())
+                        && all.stream().map(Place::type).distinct().count() == 1;
+        Translation equality = new Translation(build.problems());
+        if (certain) {
+            Optional<Identifier> left = lefts.get(0).resolve();
+            Optional<Identifier> right = rights.get(0).resolve();
+            if (left.isPresent() && right.isPresent()) {
+                equality.text("(");
+                equality.reference(left.get());
+                equality.text(" = ");
+                equality.reference(right.get());
+                equality.text(")");
+                Translated done = equality.done();
+                return new Condition(done.expression(), done.problem());
+            }
+        }
+        String reason = "which columns USING joins is not certain: " + Texts.shortened(column.text());
+        return new Condition(Expression.text("true"), Optional.of(build.problems().add(reason, column)));
+    }
+
+    private From named(Query.Joined join, Rows rows, Scope scope, From left, From right) {
+        Token operator = join.operator().get(0);
+        if (join.usingAlias().isPresent()) {
+            Unsupported reason = build.problems().add("an alias for the columns of USING is not understood", operator);
+            Scope alias = Scope.of(join.usingAlias().get(), new Input.Unknown("using", reason, build));
+            return new From(rows, scope.plus(alias).orElseThrow(() -> new Refusal(TWICE, operator)));
+        }
+        if (join.alias().name().isEmpty()) {
+            return new From(rows, scope);
+        }
+        List<Place> places = new ArrayList<>(left.rows().places());
+        places.addAll(right.rows().places());
+        if (!scope.merged().isEmpty() || !scope.closed()) {
+            Unsupported reason = build.problems().add("an alias for this join is not understood", operator);
+            return new From(
+                    rows, Scope.of(join.alias().name().get(), new Input.Unknown("join", reason, build)));
+        }
+        List<Identifier> labels = relabelled(
+                places.stream().map(Place::label).toList(), join.alias().columns(), operator);
+        Scope.Columns columns = label -> {
+            int index = labels.indexOf(label);
+            return index >= 0 && labels.lastIndexOf(label) == index ? Optional.of(places.get(index)) : Optional.empty();
+        };
+        return new From(rows, new Scope(Map.of(join.alias().name().get(), columns), Map.of(), true));
+    }
+}

@@ -1,0 +1,130 @@
+package io.runnel.parse;
+
+import io.runnel.operator.Opaque;
+import io.runnel.operator.Operator;
+import io.runnel.operator.Scan;
+import io.runnel.operator.Unsupported;
+import io.runnel.sql.Identifier;
+import io.runnel.sql.QualifiedName;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/** An item of FROM: knows its columns by the names that the query uses. Owned by one parse. */
+sealed interface Input {
+
+    /** The names of its columns in the query; for {@link Unknown}, those that are known. */
+    List<Identifier> labels();
+
+    /** The name of a column in the tree; empty if there is no such column, or more than one. */
+    Optional<Identifier> resolve(Identifier label);
+
+    /** The column's type, for {@link Relations#type}. */
+    default Optional<String> type(Identifier label) {
+        return Optional.empty();
+    }
+
+    /** Its operator. To be asked for when everything that reads it has been resolved. */
+    Operator operator();
+
+    /** A table, of which only the columns asked for are read. */
+    final class Table implements Input {
+        private final QualifiedName name;
+        private final List<Identifier> columns;
+        private final List<Identifier> labels;
+        private final Optional<Unsupported> refusal;
+        private final Build build;
+        private final Map<Integer, Identifier> reads = new HashMap<>();
+
+        Table(
+                QualifiedName name,
+                List<Identifier> columns,
+                List<Identifier> labels,
+                Optional<Unsupported> refusal,
+                Build build) {
+            this.name = name;
+            this.columns = columns;
+            this.labels = labels;
+            this.refusal = refusal;
+            this.build = build;
+        }
+
+        @Override
+        public List<Identifier> labels() {
+            return labels;
+        }
+
+        @Override
+        public Optional<Identifier> resolve(Identifier label) {
+            int index = labels.indexOf(label);
+            if (index < 0 || labels.lastIndexOf(label) != index) {
+                return Optional.empty();
+            }
+            return Optional.of(reads.computeIfAbsent(
+                    index, i -> build.names().fresh(columns.get(i))));
+        }
+
+        @Override
+        public Optional<String> type(Identifier label) {
+            return build.relations().type(name, columns.get(labels.indexOf(label)));
+        }
+
+        @Override
+        public Operator operator() {
+            List<Scan.Read> scanned = new ArrayList<>();
+            for (int i = 0; i < columns.size(); i++) {
+                if (reads.containsKey(i)) {
+                    scanned.add(new Scan.Read(columns.get(i), reads.get(i)));
+                }
+            }
+            Scan scan = new Scan(name, scanned);
+            if (refusal.isEmpty()) {
+                return scan;
+            }
+            return new Opaque(scan.label(), List.of(), scan.columns(), refusal.get());
+        }
+    }
+
+    /** A query in FROM, a view or a common table expression. */
+    record Nested(Operator operator, List<Identifier> labels) implements Input {
+        @Override
+        public Optional<Identifier> resolve(Identifier label) {
+            int index = labels.indexOf(label);
+            return index < 0 || labels.lastIndexOf(label) != index
+                    ? Optional.empty()
+                    : Optional.of(operator.columns().get(index));
+        }
+    }
+
+    /** Something that cannot be maintained, whose columns are known only by their use. */
+    final class Unknown implements Input {
+        private final String label;
+        private final Unsupported reason;
+        private final Build build;
+        private final Map<Identifier, Identifier> reads = new LinkedHashMap<>();
+
+        Unknown(String label, Unsupported reason, Build build) {
+            this.label = label;
+            this.reason = reason;
+            this.build = build;
+        }
+
+        @Override
+        public List<Identifier> labels() {
+            return List.copyOf(reads.keySet());
+        }
+
+        @Override
+        public Optional<Identifier> resolve(Identifier column) {
+            return Optional.of(reads.computeIfAbsent(column, build.names()::fresh));
+        }
+
+        @Override
+        public Operator operator() {
+            return new Opaque(label, List.of(), List.copyOf(reads.values()), reason);
+        }
+    }
+}

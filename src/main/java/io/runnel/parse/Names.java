@@ -1,0 +1,41 @@
+package io.runnel.parse;
+
+import io.runnel.sql.Identifier;
+import java.nio.charset.StandardCharsets;
+import java.util.HashSet;
+import java.util.Set;
+
+/** Gives out column names, each once. Owned by one parse. */
+final class Names {
+
+    /** PostgreSQL cuts off what is longer, silently. */
+    static final int BYTES_MAX = 63;
+
+    /** Names that no column may have: delta queries add a column {@code weight} to every operator's. */
+    private static final Set<String> RESERVED = Set.of("weight");
+
+    private final Set<String> taken = new HashSet<>(RESERVED);
+
+    /** A name like {@code base} that has not been given out before. */
+    Identifier fresh(Identifier base) {
+        return fresh(base.name());
+    }
+
+    Identifier fresh(String base) {
+        String name = shortened(base, BYTES_MAX);
+        for (int number = 2; !taken.add(name); number++) {
+            String suffix = "_" + number;
+            name = shortened(base, BYTES_MAX - suffix.length()) + suffix;
+        }
+        return Identifier.of(name);
+    }
+
+    /** The text cut between two characters so that it has at most {@code bytesMax} bytes in UTF-8. */
+    private static String shortened(String text, int bytesMax) {
+        int end = text.length();
+        while (text.substring(0, end).getBytes(StandardCharsets.UTF_8).length > bytesMax) {
+            end = text.offsetByCodePoints(end, -1);
+        }
+        return text.substring(0, end);
+    }
+}

@@ -1,0 +1,69 @@
+package io.runnel.parse;
+
+import io.runnel.operator.Opaque;
+import io.runnel.operator.Operator;
+import io.runnel.operator.Unsupported;
+import io.runnel.parse.ParsedQuery.Counts;
+import io.runnel.sql.Identifier;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+
+/** Reads a query in PostgreSQL's canonical text. */
+public final class Parser {
+
+    private Parser() {}
+
+    /**
+     * Reads the text that {@code pg_get_viewdef(oid)} prints, with an empty search path, for a view on
+     * {@code SELECT * FROM (query) q}. Any text yields a result, never an exception: what is not understood is
+     * {@link Unsupported}.
+     *
+     * @param relations what the names in FROM stand for
+     * @param aggregates the names of aggregate functions as PostgreSQL prints them, {@code count} or
+     *     {@code public.my_aggregate}
+     * @param setReturning the names of set-returning functions, likewise
+     */
+    public static ParsedQuery parse(
+            String canonical, Relations relations, Set<String> aggregates, Set<String> setReturning) {
+        Functions functions = Functions.of(aggregates, setReturning);
+        Problems problems = new Problems();
+        try {
+            Wrapped wrapped = Wrapped.read(canonical, functions);
+            Build build = new Build(relations, functions, new Names(), problems, new Build.Budget(), Map.of());
+            return parse(wrapped, build);
+        } catch (Refusal refusal) {
+            return refused(List.of(), refusal, "", new Counts(0, 0, 0), problems);
+        }
+    }
+
+    private static ParsedQuery parse(Wrapped wrapped, Build build) {
+        String printedBack = Printer.print(wrapped.query());
+        Counts counts = Counter.count(wrapped.query());
+        List<Identifier> names = names(wrapped.columns());
+        try {
+            Build.Tree tree = new QueryBuilder().build(wrapped.query(), build, Optional.of(names));
+            wrapped.check(tree.labels());
+            return new ParsedQuery(tree.operator(), build.problems().all(), printedBack, counts);
+        } catch (Refusal refusal) {
+            return refused(names, refusal, printedBack, counts, build.problems());
+        }
+    }
+
+    /** The result's own names, made unique among themselves; nothing above the root could confuse them with others. */
+    private static List<Identifier> names(List<Identifier> columns) {
+        Names unique = new Names();
+        return columns.stream().map(unique::fresh).toList();
+    }
+
+    private static ParsedQuery refused(
+            List<Identifier> columns, Refusal refusal, String printedBack, Counts counts, Problems problems) {
+        Unsupported reason = refusal.reason();
+        List<Unsupported> all = new ArrayList<>(problems.all());
+        all.add(reason);
+        Operator root = new Opaque("query", List.of(), columns, reason);
+        return new ParsedQuery(root, all, printedBack, counts);
+    }
+}

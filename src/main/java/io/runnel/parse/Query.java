@@ -1,0 +1,147 @@
+package io.runnel.parse;
+
+import io.runnel.sql.Identifier;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * A query as it is written: WITH, a body, and what follows the body.
+ *
+ * @param order the ORDER BY, which means nothing unless the query is limited
+ * @param limit everything from LIMIT, OFFSET or FETCH on; at least one token
+ * @param locking FOR UPDATE and the like
+ */
+record Query(
+        Optional<With> with,
+        Body body,
+        List<Scalar.Sort> order,
+        Optional<Scalar> limit,
+        List<Token> locking) {
+
+    /** {@code WITH}; {@code recursive} is the word RECURSIVE if it is there. */
+    record With(Optional<Token> recursive, List<Cte> ctes) {}
+
+    /**
+     * A common table expression.
+     *
+     * @param as what stands between the name and the query, from AS on: whether it is materialized
+     * @param after what stands after the query: SEARCH and CYCLE
+     */
+    record Cte(Token name, List<Identifier> columns, List<Token> as, Query query, List<Token> after) {}
+
+    /** What yields the rows. */
+    sealed interface Body {
+        Token first();
+    }
+
+    /** {@code SELECT}. */
+    record Select(
+            Token first,
+            Distinctness distinct,
+            List<Item> items,
+            List<Source> from,
+            Optional<Scalar> where,
+            Optional<Grouping> grouping,
+            Optional<Scalar> having,
+            List<Token> windows)
+            implements Body {}
+
+    /** DISTINCT, if {@code token} is there; DISTINCT ON, if there are expressions. */
+    record Distinctness(Optional<Token> token, List<Scalar> on) {}
+
+    /** An item of the SELECT list. */
+    record Item(Scalar expression, Optional<Identifier> alias) {
+
+        private static final Identifier UNNAMED = Identifier.of("?column?");
+
+        /** The column's name as PostgreSQL gives it; a name that stands alone is a column that a join has merged. */
+        Identifier label() {
+            if (alias.isPresent()) {
+                return alias.get();
+            }
+            if (expression.pieces().size() > 1) {
+                return UNNAMED;
+            }
+            Scalar.Piece piece = expression.pieces().get(0);
+            if (piece instanceof Scalar.Column column) {
+                return column.column();
+            }
+            boolean merged = piece instanceof Scalar.Refused
+                    && piece.tokens().size() == 1
+                    && piece.tokens().get(0).isName();
+            return merged ? piece.tokens().get(0).identifier() : UNNAMED;
+        }
+    }
+
+    /**
+     * GROUP BY.
+     *
+     * @param keys the grouped expressions, empty if the clause is special
+     * @param special the first token of what is not a plain list of expressions: ROLLUP, GROUPING SETS, ()
+     * @param tokens everything after GROUP BY
+     */
+    record Grouping(List<Scalar> keys, Optional<Token> special, List<Token> tokens) {}
+
+    /** {@code left UNION [ALL] right} and its like. */
+    record SetOperation(Token operator, boolean all, Query left, Query right) implements Body {
+        @Override
+        public Token first() {
+            return operator;
+        }
+    }
+
+    /** {@code VALUES}, with its rows unread. */
+    record Values(Token first, List<Token> tokens) implements Body {}
+
+    /** A query in parentheses. */
+    record Nested(Token first, Query query) implements Body {}
+
+    /** An item of FROM. */
+    sealed interface Source {}
+
+    /** The name that an item of FROM has in the rest of the query, with new names for its columns. */
+    record Alias(Optional<Identifier> name, List<Identifier> columns) {}
+
+    /**
+     * A relation or common table expression.
+     *
+     * @param name one or two parts
+     * @param only the word ONLY
+     * @param sample everything from TABLESAMPLE on
+     */
+    record Relation(List<Token> name, Optional<Token> only, Alias alias, List<Token> sample) implements Source {}
+
+    /** A query in FROM. */
+    record Derived(Token first, Query query, Optional<Token> lateral, Alias alias) implements Source {}
+
+    /**
+     * A join.
+     *
+     * @param kind the words before JOIN, the last of them first: empty, INNER, CROSS, LEFT, …; NATURAL wins
+     * @param operator the words up to JOIN
+     */
+    record Joined(
+            JoinKind kind,
+            List<Token> operator,
+            Source left,
+            Source right,
+            Optional<Scalar> on,
+            List<Token> using,
+            Optional<Identifier> usingAlias,
+            Alias alias)
+            implements Source {}
+
+    /** What a join is as far as we care. */
+    enum JoinKind {
+        INNER,
+        OUTER,
+        NATURAL
+    }
+
+    /**
+     * Anything else: functions, XMLTABLE, JSON_TABLE.
+     *
+     * @param tokens everything up to and including the alias
+     */
+    record Other(Token first, String reason, List<Token> tokens, Alias alias) implements Source {}
+}

@@ -1,0 +1,138 @@
+package io.runnel.parse;
+
+import io.runnel.operator.Distinct;
+import io.runnel.operator.Opaque;
+import io.runnel.operator.Operator;
+import io.runnel.operator.UnionAll;
+import io.runnel.operator.Unsupported;
+import io.runnel.parse.Build.Tree;
+import io.runnel.sql.Identifier;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+
+/** Turns queries into operators: WITH, set operations, LIMIT; a single SELECT is the {@link SelectBuilder}'s. */
+final class QueryBuilder {
+
+    /** A query below the root: its columns get fresh names. */
+    Tree build(Query query, Build build) {
+        return build(query, build, Optional.empty());
+    }
+
+    /**
+     * The operator tree of a query.
+     *
+     * @param names the names for the columns of its root, which need not be fresh
+     */
+    Tree build(Query query, Build outside, Optional<List<Identifier>> names) {
+        Build build = query.with().map(outside::with).orElse(outside);
+        Tree tree = body(query, build, names);
+        if (query.limit().isPresent()) {
+            String reason = query.order().isEmpty()
+                    ? "LIMIT has no delta rule yet"
+                    : "ORDER BY ... LIMIT has no delta rule yet";
+            tree = opaque("limit", tree, build.problems().add(reason, query.limit().get().first()));
+        }
+        if (!query.locking().isEmpty()) {
+            Token token = query.locking().get(0);
+            String reason = "a row lock has no place in a query that is kept fresh";
+            tree = opaque("row lock", tree, build.problems().add(reason, token));
+        }
+        return tree;
+    }
+
+    private static Tree opaque(String label, Tree tree, Unsupported reason) {
+        Operator operator = tree.operator();
+        return new Tree(new Opaque(label, List.of(operator), operator.columns(), reason), tree.labels());
+    }
+
+    private Tree body(Query query, Build build, Optional<List<Identifier>> names) {
+        Query.Body body = query.body();
+        if (body instanceof Query.Select select) {
+            return new SelectBuilder(build, select, query.order(), this).build(names);
+        }
+        if (body instanceof Query.Nested nested) {
+            return build(nested.query(), build, names);
+        }
+        if (body instanceof Query.SetOperation operation) {
+            return setOperation(operation, build, names);
+        }
+        return values((Query.Values) body, build, names);
+    }
+
+    private static Tree values(Query.Values values, Build build, Optional<List<Identifier>> names) {
+        Unsupported reason = build.problems().add("VALUES has no delta rule yet", values.first());
+        List<Identifier> labels = new ArrayList<>();
+        int depth = 0;
+        for (Token token : values.tokens()) {
+            boolean opens = token.isSymbol("(") || token.isSymbol("[");
+            boolean closes = token.isSymbol(")") || token.isSymbol("]");
+            if (opens && depth == 0 || depth == 1 && token.isSymbol(",")) {
+                labels.add(Identifier.of("column" + (labels.size() + 1)));
+            }
+            depth += opens ? 1 : closes ? -1 : 0;
+            if (depth == 0) {
+                break;
+            }
+        }
+        return new Tree(new Opaque("values", List.of(), named(names, labels, values.first(), build), reason), labels);
+    }
+
+    private static List<Identifier> named(
+            Optional<List<Identifier>> names, List<Identifier> labels, Token token, Build build) {
+        if (names.isPresent() && names.get().size() != labels.size()) {
+            throw Refusal.notUnderstood(token);
+        }
+        return names.orElseGet(() -> build.fresh(labels));
+    }
+
+    private Tree setOperation(Query.SetOperation operation, Build build, Optional<List<Identifier>> names) {
+        List<Tree> branches = new ArrayList<>();
+        for (Query operand : operands(operation)) {
+            branches.add(build(operand, build));
+        }
+        List<Identifier> labels = branches.get(0).labels();
+        if (branches.stream().anyMatch(branch -> branch.labels().size() != labels.size())) {
+            throw Refusal.notUnderstood(operation.operator());
+        }
+        List<Operator> inputs = branches.stream().map(Tree::operator).toList();
+        List<Identifier> columns = named(names, labels, operation.operator(), build);
+        if (!operation.operator().isKeyword("UNION")) {
+            String name = operation.operator().text() + (operation.all() ? " ALL" : "");
+            Unsupported reason = build.problems().add(name + " has no delta rule yet", operation.operator());
+            return new Tree(new Opaque(name.toLowerCase(Locale.ROOT), inputs, columns, reason), labels);
+        }
+        UnionAll union = new UnionAll(inputs, columns);
+        return new Tree(operation.all() ? union : new Distinct(union), labels);
+    }
+
+    /**
+     * The operands of a chain of the same UNION, read from the left as SQL does: {@code (a UNION b) UNION c} is one
+     * union of three, and types are resolved from left to right in either notation. EXCEPT and INTERSECT stay binary.
+     */
+    private static List<Query> operands(Query.SetOperation operation) {
+        Deque<Query> operands = new ArrayDeque<>();
+        Query.SetOperation chain = operation;
+        operands.addFirst(chain.right());
+        while (operation.operator().isKeyword("UNION")
+                && isBare(chain.left())
+                && chain.left().body() instanceof Query.SetOperation left
+                && left.operator().isKeyword("UNION")
+                && left.all() == operation.all()) {
+            chain = left;
+            operands.addFirst(chain.right());
+        }
+        operands.addFirst(chain.left());
+        return List.copyOf(operands);
+    }
+
+    private static boolean isBare(Query query) {
+        return query.with().isEmpty()
+                && query.order().isEmpty()
+                && query.limit().isEmpty()
+                && query.locking().isEmpty();
+    }
+}

@@ -1,0 +1,35 @@
+package io.runnel.parse;
+
+import io.runnel.sql.Identifier;
+import java.util.List;
+import java.util.Optional;
+
+/** Something that a name in FROM stands for. */
+public sealed interface Relation {
+
+    /** Its columns, in order, without dropped ones. */
+    List<Identifier> columns();
+
+    /**
+     * A source whose changes can be captured.
+     *
+     * @param refusal why they cannot, if they cannot: "foreign tables have no change capture"
+     */
+    record Table(List<Identifier> columns, Optional<String> refusal) implements Relation {
+        public Table {
+            columns = List.copyOf(columns);
+        }
+    }
+
+    /**
+     * A view, read in place of its name.
+     *
+     * @param canonical the text of a view on {@code SELECT * FROM (SELECT * FROM the_view) q}'s own kind: the view's
+     *     query, wrapped as {@link Parser} expects it
+     */
+    record View(String canonical, List<Identifier> columns) implements Relation {
+        public View {
+            columns = List.copyOf(columns);
+        }
+    }
+}

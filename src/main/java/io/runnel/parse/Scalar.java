@@ -1,0 +1,106 @@
+package io.runnel.parse;
+
+import io.runnel.sql.Identifier;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Stream;
+
+/** A scalar expression: tokens that pass through, between the few things that are recognised. */
+record Scalar(List<Piece> pieces) {
+
+    Scalar {
+        pieces = List.copyOf(pieces);
+    }
+
+    /** A part of an expression. Its tokens, taken together with those of its neighbours, are the expression's text. */
+    sealed interface Piece {
+        List<Token> tokens();
+    }
+
+    /** A token without meaning to us. */
+    record Word(Token token) implements Piece {
+        @Override
+        public List<Token> tokens() {
+            return List.of(token);
+        }
+    }
+
+    /** {@code alias.column}. */
+    record Column(List<Token> tokens) implements Piece {
+        Identifier alias() {
+            return tokens.get(0).identifier();
+        }
+
+        Identifier column() {
+            return tokens.get(2).identifier();
+        }
+    }
+
+    /**
+     * A call of an aggregate function.
+     *
+     * @param function the name as printed
+     * @param star whether the argument is {@code *}
+     * @param order the ORDER BY inside the parentheses
+     * @param within the ORDER BY after WITHIN GROUP
+     */
+    record Aggregate(
+            List<Token> tokens,
+            List<Token> function,
+            boolean star,
+            boolean distinct,
+            boolean variadic,
+            List<Scalar> arguments,
+            List<Sort> order,
+            List<Sort> within,
+            Optional<Scalar> filter)
+            implements Piece {
+
+        boolean plain() {
+            return !variadic && order.isEmpty() && within.isEmpty();
+        }
+
+        Stream<Scalar> scalars() {
+            return Stream.of(
+                            arguments.stream(),
+                            order.stream().map(Sort::expression),
+                            within.stream().map(Sort::expression),
+                            filter.stream())
+                    .flatMap(scalars -> scalars);
+        }
+    }
+
+    /** An item of ORDER BY: the expression, and the tokens after it, such as DESC NULLS LAST. */
+    record Sort(Scalar expression, List<Token> direction) {}
+
+    /** A call of a window function, with what is inside it. */
+    record Window(Scalar inside) implements Piece {
+        @Override
+        public List<Token> tokens() {
+            return inside.tokens();
+        }
+    }
+
+    /** A query inside an expression, without its parentheses. */
+    record SubSelect(List<Token> tokens, Query query) implements Piece {}
+
+    /** Something that has no delta rule. */
+    record Refused(List<Token> tokens, String reason, boolean setReturning) implements Piece {
+        Refused(List<Token> tokens, String reason) {
+            this(tokens, reason, false);
+        }
+    }
+
+    List<Token> tokens() {
+        return pieces.stream().flatMap(piece -> piece.tokens().stream()).toList();
+    }
+
+    Token first() {
+        return pieces.get(0).tokens().get(0);
+    }
+
+    /** The expression as text; two expressions with the same text in the same query are the same. */
+    String text() {
+        return Texts.of(tokens());
+    }
+}

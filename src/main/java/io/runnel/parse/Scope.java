@@ -1,0 +1,79 @@
+package io.runnel.parse;
+
+import io.runnel.sql.Identifier;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * What the names before the dot mean.
+ *
+ * @param relations the columns of each alias
+ * @param merged the columns behind a name that USING has merged
+ * @param closed whether every column is known; otherwise something unsupported is in it
+ */
+record Scope(Map<Identifier, Columns> relations, Map<Identifier, List<Place>> merged, boolean closed) {
+
+    /** A column of an item of FROM. */
+    record Place(Input input, Identifier label) {
+        Optional<Identifier> resolve() {
+            return input.resolve(label);
+        }
+
+        Optional<String> type() {
+            return input.type(label);
+        }
+    }
+
+    /** The columns of one alias, which may be an item's or those of a whole join. */
+    interface Columns {
+        Optional<Place> find(Identifier label);
+    }
+
+    static Scope empty() {
+        return new Scope(Map.of(), Map.of(), true);
+    }
+
+    static Scope of(Identifier alias, Input input) {
+        Columns columns = label -> input instanceof Input.Unknown || input.labels().contains(label)
+                ? Optional.of(new Place(input, label))
+                : Optional.empty();
+        return new Scope(Map.of(alias, columns), Map.of(), !(input instanceof Input.Unknown));
+    }
+
+    /** Both scopes; empty if an alias is in both. */
+    Optional<Scope> plus(Scope other) {
+        Map<Identifier, Columns> both = new LinkedHashMap<>(relations);
+        for (Map.Entry<Identifier, Columns> entry : other.relations.entrySet()) {
+            if (both.put(entry.getKey(), entry.getValue()) != null) {
+                return Optional.empty();
+            }
+        }
+        Map<Identifier, List<Place>> allMerged = new LinkedHashMap<>(merged);
+        allMerged.putAll(other.merged);
+        return Optional.of(new Scope(both, allMerged, closed && other.closed));
+    }
+
+    Scope merging(Map<Identifier, List<Place>> columns) {
+        Map<Identifier, List<Place>> all = new LinkedHashMap<>(merged);
+        all.putAll(columns);
+        return new Scope(relations, all, closed);
+    }
+
+    Optional<Identifier> resolve(Identifier alias, Identifier label) {
+        return Optional.ofNullable(relations.get(alias))
+                .flatMap(columns -> columns.find(label))
+                .flatMap(Place::resolve);
+    }
+
+    /** The columns that a name without relation may mean: the merged ones, or that of every alias that has it. */
+    List<Place> places(Identifier label) {
+        if (merged.containsKey(label)) {
+            return merged.get(label);
+        }
+        return relations.values().stream()
+                .flatMap(columns -> columns.find(label).stream())
+                .toList();
+    }
+}

@@ -1,0 +1,134 @@
+package io.runnel.parse;
+
+import io.runnel.operator.Expression;
+import io.runnel.operator.Unsupported;
+import io.runnel.parse.Scalar.Piece;
+import io.runnel.sql.Identifier;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * An expression over the columns of an operator, being put together, and the first reason why it is not one.
+ *
+ * <p>Owned by one translation.
+ */
+final class Translation {
+
+    static final String SUBQUERY = "subqueries in expressions have no delta rule yet";
+    static final String WINDOW = "window functions have no delta rule yet";
+
+    private final Problems problems;
+    private final List<Expression.Part> parts = new ArrayList<>();
+    private final StringBuilder text = new StringBuilder();
+    private Optional<Unsupported> problem = Optional.empty();
+
+    Translation(Problems problems) {
+        this.problems = problems;
+    }
+
+    /** What a scalar has become. */
+    record Translated(Expression expression, Optional<Unsupported> problem) {}
+
+    /** Translates a scalar that stands below any aggregation: in WHERE, ON, or without GROUP BY. */
+    static Translated plain(Scalar scalar, Scope scope, Problems problems) {
+        Translation translation = new Translation(problems);
+        for (Piece piece : scalar.pieces()) {
+            if (piece instanceof Scalar.Column column) {
+                translation.column(column, scope);
+            } else {
+                translation.piece(piece);
+            }
+        }
+        return translation.done();
+    }
+
+    /** A piece that is not a column. */
+    void piece(Piece piece) {
+        if (piece instanceof Scalar.Word word) {
+            token(word.token());
+        } else if (piece instanceof Scalar.SubSelect subSelect) {
+            refuse(SUBQUERY, subSelect.tokens().get(0), piece);
+        } else if (piece instanceof Scalar.Window window) {
+            refuse(WINDOW, window.tokens().get(0), piece);
+        } else if (piece instanceof Scalar.Refused refused) {
+            refuse(refused.reason(), refused.tokens().get(0), piece);
+        } else {
+            Token token = piece.tokens().get(0);
+            refuse("this construct is not understood: " + Texts.shortened(token.text()), token, piece);
+        }
+    }
+
+    void column(Scalar.Column column, Scope scope) {
+        Optional<Identifier> name = scope.resolve(column.alias(), column.column());
+        if (name.isPresent()) {
+            reference(name.get(), column.tokens().get(0));
+        } else {
+            String shown = Texts.shortened(Texts.of(column.tokens()));
+            refuse("the column " + shown + " is not one that changes are captured for", column);
+        }
+    }
+
+    void reference(Identifier name, Token first) {
+        if (first.spaced() && !isEmpty()) {
+            text.append(' ');
+        }
+        reference(name);
+    }
+
+    void reference(Identifier name) {
+        flush();
+        parts.add(new Expression.Reference(name));
+    }
+
+    void token(Token token) {
+        if (token.spaced() && !isEmpty()) {
+            text.append(' ');
+        }
+        text.append(token.text());
+    }
+
+    void tokens(List<Token> tokens) {
+        tokens.forEach(this::token);
+    }
+
+    void expression(Expression expression) {
+        flush();
+        parts.addAll(expression.parts());
+    }
+
+    void text(String own) {
+        text.append(own);
+    }
+
+    void refuse(String reason, Piece piece) {
+        refuse(reason, piece.tokens().get(0), piece);
+    }
+
+    /** Keeps the piece's text, so that people can read what was refused. */
+    private void refuse(String reason, Token at, Piece piece) {
+        Unsupported found = problems.add(reason, at);
+        problem = problem.isPresent() ? problem : Optional.of(found);
+        tokens(piece.tokens());
+    }
+
+    void refuse(Optional<Unsupported> found) {
+        problem = problem.isPresent() ? problem : found;
+    }
+
+    Translated done() {
+        flush();
+        return new Translated(new Expression(parts), problem);
+    }
+
+    private boolean isEmpty() {
+        return parts.isEmpty() && text.isEmpty();
+    }
+
+    private void flush() {
+        if (!text.isEmpty()) {
+            parts.add(new Expression.Text(text.toString()));
+            text.setLength(0);
+        }
+    }
+}
