@@ -26,6 +26,9 @@ CREATE TABLE runnel_internal.stream_table (
     created_at timestamptz NOT NULL DEFAULT now(),
     -- Written by the service only.
     reconciled_version bigint NOT NULL DEFAULT 0,
+    -- The query and mode that the definition view, the capture and the auxiliary tables were made for.
+    reconciled_query text,
+    reconciled_mode text,
     status text NOT NULL DEFAULT 'INITIALIZING'
         CHECK (status IN ('INITIALIZING', 'ACTIVE', 'PAUSED', 'SUSPENDED', 'ERROR')),
     definition_view name,

@@ -59,6 +59,14 @@ public class StreamTable {
     @Column(name = "reconciled_version")
     long reconciledVersion;
 
+    @Column(name = "reconciled_query")
+    @Nullable
+    String reconciledQuery;
+
+    @Column(name = "reconciled_mode")
+    @Nullable
+    String reconciledMode;
+
     String status = "";
 
     @Column(name = "definition_view")
@@ -137,6 +145,17 @@ public class StreamTable {
 
     public long reconciledVersion() {
         return reconciledVersion;
+    }
+
+    /** Whether the definition view and all that follows from it are those of the query and mode asked for. */
+    public boolean built() {
+        return definitionView != null && query.equals(reconciledQuery) && refreshMode.equals(reconciledMode);
+    }
+
+    /** Whether the reconciler has something to do. */
+    public boolean unreconciled() {
+        return version != reconciledVersion
+                || (!wanted.equals("ACTIVE") && !wanted.equals(status) && !status.equals("ERROR"));
     }
 
     public String status() {

@@ -1,19 +1,129 @@
 package io.runnel.definition;
 
+import io.runnel.catalog.StreamTable;
+import io.runnel.catalog.StreamTables;
+import io.runnel.delta.DeltaPlan;
+import io.runnel.operator.Operator;
+import io.runnel.postgres.Database;
+import io.runnel.postgres.Failure;
+import io.runnel.postgres.Session;
+import io.runnel.sql.QualifiedName;
+import io.runnel.sql.SearchPath;
+import io.runnel.sql.Sql;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Collectors;
 
 /** Validates queries and explains how they are maintained. */
 @ApplicationScoped
 public class Definitions {
 
+    private static final Sql ROLE = Sql.of("SELECT current_user::text AS role");
+    private static final String SEARCH_PATH = "SET LOCAL search_path = {}";
+
+    private final Database database;
+    private final StreamTables streamTables;
+
+    Definitions(Database database, StreamTables streamTables) {
+        this.database = database;
+        this.streamTables = streamTables;
+    }
+
     /** Everything that creating a stream table over {@code query} would say, without creating anything. */
     public Uni<Explanation> validate(String query) {
-        throw new UnsupportedOperationException();
+        String trimmed = trimmed(query);
+        return database.rehearsal(session -> session.one(ROLE)
+                .flatMap(row -> compile(session, trimmed, row.orElseThrow().text("role"))
+                        .map(compilation -> explanation(0, compilation))));
     }
 
     /** How an existing stream table is maintained. */
     public Uni<Explanation> explain(long id) {
-        throw new UnsupportedOperationException();
+        return streamTables
+                .find(id)
+                .map(found -> found.orElseThrow(() -> new Failure.NotFound(
+                        "stream-table-not-found", "the stream table does not exist", "list the stream tables")))
+                .flatMap(table -> database.rehearsal(session -> session.execute(path(table))
+                        .flatMap(set -> compile(session, table.query(), table.owner())
+                                .map(compilation -> explanation(id, compilation)))));
+    }
+
+    static Sql path(StreamTable table) {
+        return Sql.of(SEARCH_PATH, SearchPath.parse(table.searchPath()).sql());
+    }
+
+    /** Without the white space and semicolons that people paste along. */
+    static String trimmed(String query) {
+        return query.strip().replaceAll("[;\\s]+$", "");
+    }
+
+    private static Uni<Compilation> compile(Session session, String query, String owner) {
+        QualifiedName draft = RelationReader.draft();
+        return define(session, draft, query).flatMap(defined -> Compiler.compile(session, draft, query, owner));
+    }
+
+    /** Checks the text alone first, for errors at their place, then stores it as a view. */
+    static Uni<Void> define(Session session, QualifiedName view, String query) {
+        return session.check(query)
+                .flatMap(checked -> session.createView(view, query)
+                        .onFailure(Failure.Invalid.class)
+                        .transform(Definitions::notOneSelect));
+    }
+
+    private static Throwable notOneSelect(Throwable thrown) {
+        Failure failure = (Failure) thrown;
+        return failure.code().equals("postgres-42601")
+                ? new Failure.Invalid(
+                        "not-one-select",
+                        "the query must be one SELECT",
+                        failure.message(),
+                        "give a SELECT, VALUES or WITH query without INTO, whose result has columns",
+                        0)
+                : new Failure.Invalid(failure.code(), failure.message(), failure.detail(), failure.hint(), 0);
+    }
+
+    private static Explanation explanation(long id, Compilation compilation) {
+        List<Explanation.Node> nodes = new ArrayList<>();
+        nodes(compilation.root(), 0, nodes);
+        return new Explanation(
+                compilation.canonical(),
+                compilation.differential() ? "DIFFERENTIAL" : "FULL",
+                compilation.refusals(),
+                nodes,
+                compilation.tables().stream()
+                        .map(table -> table.name().display())
+                        .sorted()
+                        .toList(),
+                compilation.columns().stream()
+                        .map(column -> new Explanation.Column(column.name().name(), column.type()))
+                        .toList(),
+                statement(id, compilation));
+    }
+
+    private static Optional<String> statement(long id, Compilation compilation) {
+        return compilation.types().flatMap(types -> {
+            DeltaPlan plan = new DeltaPlan(
+                    compilation.root(),
+                    types,
+                    new StoredAs(id, compilation.facts(), Map.of()),
+                    compilation.target(QualifiedName.of("public", "stream_table")));
+            return plan.sources().isEmpty()
+                    ? Optional.empty()
+                    : plan.refresh(plan.sources()).map(Sql::text);
+        });
+    }
+
+    private static void nodes(Operator operator, int depth, List<Explanation.Node> nodes) {
+        nodes.add(new Explanation.Node(
+                depth,
+                operator.label(),
+                operator.maintenance(),
+                operator.unsupported().isEmpty(),
+                operator.columns().stream().map(column -> column.name()).collect(Collectors.toList())));
+        operator.inputs().forEach(input -> nodes(input, depth + 1, nodes));
     }
 }

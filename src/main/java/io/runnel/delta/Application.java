@@ -8,6 +8,7 @@ import io.runnel.sql.Sql;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.IntStream;
 
 /**
  * Writes a delta to the visible table with the fewest row changes: an UPDATE where a key keeps existing, nothing where a
@@ -28,8 +29,14 @@ public final class Application {
 
     private final Target target;
 
+    /** The delta's own names for the target's columns, which no name of a user can collide with. */
+    private final List<Identifier> columns;
+
     private Application(Target target) {
         this.target = target;
+        this.columns = IntStream.range(0, target.columns().size())
+                .mapToObj(i -> Identifier.of("c" + i))
+                .toList();
     }
 
     /**
@@ -48,7 +55,7 @@ public final class Application {
         all.add(Sql.of(
                 "{} AS MATERIALIZED (\n{}\n)",
                 NET,
-                Cancellation.of(Sql.of("\"change\""), target.columns(), target::type)));
+                Cancellation.of(Sql.of("\"change\""), application.columns, application::type)));
         Sql counts = target.key().isPresent() ? application.byKey(all) : application.byImage(all);
         return Sql.of("WITH {}\n{}", Sql.join(",\n", all), counts);
     }
@@ -83,68 +90,85 @@ public final class Application {
     }
 
     private Sql byKey(List<Sql> all) {
-        List<Identifier> columns = target.columns();
-        List<Identifier> key = target.keyColumns();
-        List<Sql> gone = new ArrayList<>(of("n", key));
+        List<Integer> key = target.key().orElseThrow().columns();
+        List<Sql> gone = new ArrayList<>(of("n", named(columns, key)));
         gone.add(Sql.of("n.weight"));
         all.add(Sql.of("\"gone\" AS MATERIALIZED (\nSELECT {}\nFROM {} AS n\nWHERE n.weight < 0\n)", gone, NET));
         all.add(Sql.of("\"came\" AS MATERIALIZED (\nSELECT n.*\nFROM {} AS n\nWHERE n.weight > 0\n)", NET));
-        Identifier other = Identifier.of("o");
-        Sql counterpart = key.isEmpty() ? Sql.of("true") : paired(other, ROW);
-        List<Sql> assignments = columns.stream()
-                .map(column -> Sql.of("{} = n.{}", column, column))
+        Sql counterpart = paired(key);
+        Sql found = match(key);
+        List<Sql> assignments = IntStream.range(0, columns.size())
+                .mapToObj(i -> Sql.of("{} = n.{}", target.columns().get(i), columns.get(i)))
                 .toList();
         all.add(Sql.of(
                 "\"updated\" AS (\nUPDATE {} AS t\nSET {}\nFROM \"came\" AS n\nWHERE {} AND EXISTS (SELECT FROM \"gone\" AS o WHERE {})\nRETURNING 1\n)",
                 target.table(),
                 assignments,
-                match(),
+                found,
                 counterpart));
         all.add(Sql.of(
                 "\"deleted\" AS (\nDELETE FROM {} AS t\nUSING \"gone\" AS n\nWHERE {} AND NOT EXISTS (SELECT FROM \"came\" AS o WHERE {})\nRETURNING 1\n)",
                 target.table(),
-                match(),
+                found,
                 counterpart));
         all.add(Sql.of(
                 "\"inserted\" AS (\nINSERT INTO {} ({})\nSELECT {}\nFROM \"came\" AS n\nWHERE NOT EXISTS (SELECT FROM \"gone\" AS o WHERE {})\nRETURNING 1\n)",
                 target.table(),
-                columns,
+                target.columns(),
                 of("n", columns),
                 counterpart));
         return counts(Sql.of("\"updated\""));
     }
 
-    /** How a key of the delta is found in the table. */
-    private Sql match() {
-        List<Identifier> key = target.keyColumns();
-        if (!target.key().orElseThrow().nullable()) {
-            return Keys.equal(TABLE, ROW, key);
-        }
-        List<Identifier> hashable =
-                key.stream().filter(column -> target.type(column).hashable()).toList();
-        Sql same = Keys.same(TABLE, ROW, key);
-        return hashable.isEmpty() ? same : Sql.of("{} = {} AND {}", hash(TABLE, hashable), hash(ROW, hashable), same);
+    /** How a key {@code n} of the delta is found in the table {@code t}. */
+    private Sql match(List<Integer> key) {
+        return same(TABLE, named(target.columns(), key), ROW, named(columns, key), hashable(key));
     }
 
-    /** The same key on both sides of the delta. */
-    private Sql paired(Identifier left, Identifier right) {
-        List<Identifier> key = target.keyColumns();
-        return target.key().orElseThrow().nullable()
-                ? Sql.of(
-                        "{} = {} AND {}",
-                        Keys.hash(left, key, target::type),
-                        Keys.hash(right, key, target::type),
-                        Keys.same(left, right, key))
-                : Keys.equal(left, right, key);
+    /** The same key on both sides {@code o} and {@code n} of the delta. */
+    private Sql paired(List<Integer> key) {
+        List<Identifier> names = named(columns, key);
+        return same(Identifier.of("o"), names, ROW, names, hashable(key));
+    }
+
+    private Sql same(
+            Identifier left,
+            List<Identifier> leftKey,
+            Identifier right,
+            List<Identifier> rightKey,
+            List<Integer> hashable) {
+        if (leftKey.isEmpty()) {
+            return Sql.of("true");
+        }
+        boolean nullable = target.key().orElseThrow().nullable();
+        List<Sql> conditions = new ArrayList<>();
+        if (nullable && !hashable.isEmpty()) {
+            boolean visible = left.equals(TABLE);
+            conditions.add(Sql.of(
+                    "{} = {}",
+                    hash(left, named(visible ? target.columns() : columns, hashable)),
+                    hash(right, named(columns, hashable))));
+        }
+        for (int i = 0; i < leftKey.size(); i++) {
+            conditions.add(
+                    nullable
+                            ? Sql.of("{}.{} IS NOT DISTINCT FROM {}.{}", left, leftKey.get(i), right, rightKey.get(i))
+                            : Sql.of("{}.{} = {}.{}", left, leftKey.get(i), right, rightKey.get(i)));
+        }
+        return Sql.join(" AND ", conditions);
     }
 
     private Sql byImage(List<Sql> all) {
-        List<Identifier> columns = target.columns();
-        List<Identifier> hashable = hashable(target);
-        Sql image = Sql.of("ROW({}) *= ROW({})", of("t", columns), of("n", columns));
+        List<Integer> hashable =
+                hashable(IntStream.range(0, columns.size()).boxed().toList());
+        Sql image = Sql.of("ROW({}) *= ROW({})", of("t", target.columns()), of("n", columns));
         Sql found = hashable.isEmpty()
                 ? image
-                : Sql.of("{} = {} AND {}", hash(TABLE, hashable), hash(ROW, hashable), image);
+                : Sql.of(
+                        "{} = {} AND {}",
+                        hash(TABLE, named(target.columns(), hashable)),
+                        hash(ROW, named(columns, hashable)),
+                        image);
         all.add(Sql.of(
                 "\"gone\" AS MATERIALIZED (\nSELECT n.*, row_number() OVER () AS \"gone number\"\nFROM {} AS n\nWHERE n.weight < 0\n)",
                 NET));
@@ -164,7 +188,7 @@ public final class Application {
         all.add(Sql.of(
                 "\"inserted\" AS (\nINSERT INTO {} ({})\nSELECT {}\nFROM \"came\" AS n, generate_series(1, n.weight)\nRETURNING 1\n)",
                 target.table(),
-                columns,
+                target.columns(),
                 of("n", columns)));
         return counts(Sql.of("(SELECT 1 WHERE false) AS none"));
     }
@@ -180,6 +204,20 @@ public final class Application {
 
     private static Sql hash(Identifier relation, List<Identifier> columns) {
         return Keys.hash(relation, columns, column -> new ColumnType("", ColumnType.Equality.EXACT, true));
+    }
+
+    private List<Integer> hashable(List<Integer> positions) {
+        return positions.stream()
+                .filter(position -> target.types().get(position).hashable())
+                .toList();
+    }
+
+    private static List<Identifier> named(List<Identifier> names, List<Integer> positions) {
+        return positions.stream().map(names::get).toList();
+    }
+
+    private ColumnType type(Identifier column) {
+        return target.types().get(columns.indexOf(column));
     }
 
     private static List<Sql> of(String relation, List<Identifier> columns) {

@@ -41,8 +41,9 @@ final class Counter {
         select.distinct().on().forEach(scalar -> once(scalar, listed));
         select.from().forEach(this::source);
         select.where().ifPresent(this::scalar);
-        select.grouping().ifPresent(grouping -> grouping.keys()
-                .forEach(key -> once(GroupKeys.withoutExtraParentheses(key), listed)));
+        select.grouping()
+                .ifPresent(grouping ->
+                        grouping.keys().forEach(key -> once(GroupKeys.withoutExtraParentheses(key), listed)));
         select.having().ifPresent(this::scalar);
     }
 

@@ -60,9 +60,8 @@ final class FromBuilder {
     }
 
     private From named(Query.Alias alias, Token token, Input input) {
-        Optional<Identifier> name = alias.name().isPresent() || !token.isName()
-                ? alias.name()
-                : Optional.of(token.identifier());
+        Optional<Identifier> name =
+                alias.name().isPresent() || !token.isName() ? alias.name() : Optional.of(token.identifier());
         if (name.isEmpty()) {
             throw Refusal.notUnderstood(token);
         }
@@ -104,7 +103,8 @@ final class FromBuilder {
         if (cte != null) {
             return expanded(cte, relation.alias(), token);
         }
-        Identifier schema = relation.name().size() == 1 ? CATALOG : relation.name().get(0).identifier();
+        Identifier schema =
+                relation.name().size() == 1 ? CATALOG : relation.name().get(0).identifier();
         QualifiedName name = new QualifiedName(schema, token.identifier());
         Optional<Relation> found = build.relations().find(name);
         if (found.isEmpty()) {
@@ -118,8 +118,7 @@ final class FromBuilder {
         if (problem.isEmpty()) {
             problem = table.refusal().map(reason -> build.problems().add(reason, token));
         }
-        List<Identifier> labels =
-                relabelled(table.columns(), relation.alias().columns(), token);
+        List<Identifier> labels = relabelled(table.columns(), relation.alias().columns(), token);
         return new Input.Table(name, table.columns(), labels, problem, build);
     }
 
@@ -156,8 +155,8 @@ final class FromBuilder {
                 ? Optional.empty()
                 : Optional.of(build.problems()
                         .add(
-                                "views and common table expressions are expanded at most "
-                                        + Build.Budget.EXPANSIONS_MAX + " times in one query",
+                                "views and common table expressions are expanded at most " + Build.Budget.EXPANSIONS_MAX
+                                        + " times in one query",
                                 token));
     }
 
@@ -209,7 +208,8 @@ final class FromBuilder {
             }
         }
         String reason = "which columns USING joins is not certain: " + Texts.shortened(column.text());
-        return new Condition(Expression.text("true"), Optional.of(build.problems().add(reason, column)));
+        return new Condition(
+                Expression.text("true"), Optional.of(build.problems().add(reason, column)));
     }
 
     private From named(Query.Joined join, Rows rows, Scope scope, From left, From right) {
@@ -226,8 +226,7 @@ final class FromBuilder {
         places.addAll(right.rows().places());
         if (!scope.merged().isEmpty() || !scope.closed()) {
             Unsupported reason = build.problems().add("an alias for this join is not understood", operator);
-            return new From(
-                    rows, Scope.of(join.alias().name().get(), new Input.Unknown("join", reason, build)));
+            return new From(rows, Scope.of(join.alias().name().get(), new Input.Unknown("join", reason, build)));
         }
         List<Identifier> labels = relabelled(
                 places.stream().map(Place::label).toList(), join.alias().columns(), operator);

@@ -173,7 +173,8 @@ final class Lexer {
 
     private void dollar() {
         int tagEnd = at + 1;
-        while (tagEnd < text.length() && (Character.isLetterOrDigit(text.charAt(tagEnd)) || text.charAt(tagEnd) == '_')) {
+        while (tagEnd < text.length()
+                && (Character.isLetterOrDigit(text.charAt(tagEnd)) || text.charAt(tagEnd) == '_')) {
             tagEnd++;
         }
         if (tagEnd >= text.length() || text.charAt(tagEnd) != '$') {

@@ -4,6 +4,7 @@ import io.runnel.sql.Identifier;
 import java.nio.charset.StandardCharsets;
 import java.util.HashSet;
 import java.util.Set;
+import java.util.regex.Pattern;
 
 /** Gives out column names, each once. Owned by one parse. */
 final class Names {
@@ -11,8 +12,12 @@ final class Names {
     /** PostgreSQL cuts off what is longer, silently. */
     static final int BYTES_MAX = 63;
 
-    /** Names that no column may have: delta queries add a column {@code weight} to every operator's. */
-    private static final Set<String> RESERVED = Set.of("weight");
+    /** Names that no column may have: delta rules add columns of their own to an operator's. */
+    private static final Set<String> RESERVED =
+            Set.of("weight", "place", "lost", "stale", "key_hash", "group_rows", "before", "change", "number", "ctid");
+
+    /** The names of state columns and of stored values. */
+    private static final Pattern RESERVED_FORM = Pattern.compile("a\\d+_\\w+|old .*", Pattern.DOTALL);
 
     private final Set<String> taken = new HashSet<>(RESERVED);
 
@@ -22,7 +27,7 @@ final class Names {
     }
 
     Identifier fresh(String base) {
-        String name = shortened(base, BYTES_MAX);
+        String name = shortened(RESERVED_FORM.matcher(base).matches() ? "_" + base : base, BYTES_MAX);
         for (int number = 2; !taken.add(name); number++) {
             String suffix = "_" + number;
             name = shortened(base, BYTES_MAX - suffix.length()) + suffix;

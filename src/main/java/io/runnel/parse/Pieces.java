@@ -97,7 +97,9 @@ final class Pieces {
                 return pieces.size() == 1;
             }
         }
-        return !(pieces.get(0) instanceof Word word) || !separates(word.token()) || word.token().isKeyword();
+        return !(pieces.get(0) instanceof Word word)
+                || !separates(word.token())
+                || word.token().isKeyword();
     }
 
     private static boolean separates(Token token) {

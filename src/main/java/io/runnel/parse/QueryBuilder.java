@@ -34,7 +34,10 @@ final class QueryBuilder {
             String reason = query.order().isEmpty()
                     ? "LIMIT has no delta rule yet"
                     : "ORDER BY ... LIMIT has no delta rule yet";
-            tree = opaque("limit", tree, build.problems().add(reason, query.limit().get().first()));
+            tree = opaque(
+                    "limit",
+                    tree,
+                    build.problems().add(reason, query.limit().get().first()));
         }
         if (!query.locking().isEmpty()) {
             Token token = query.locking().get(0);

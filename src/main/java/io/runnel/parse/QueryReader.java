@@ -185,7 +185,8 @@ final class QueryReader {
         }
         do {
             Scalar expression = scalars.read();
-            Optional<Identifier> alias = cursor.accept("AS").map(token -> cursor.expectName().identifier());
+            Optional<Identifier> alias =
+                    cursor.accept("AS").map(token -> cursor.expectName().identifier());
             items.add(new Item(expression, alias));
         } while (cursor.acceptSymbol(","));
         return items;
@@ -244,8 +245,11 @@ final class QueryReader {
             Token token = cursor.token(at);
             if (token.isSymbol("(") || token.isSymbol("[")) {
                 at = cursor.match(at) + 1;
-            } else if (token.kind() == Token.Kind.END || token.isSymbol(")") || token.isSymbol("]")
-                    || token.isSymbol(";") || at > cursor.at() && endsClause(token) && !token.isKeyword("FOR")) {
+            } else if (token.kind() == Token.Kind.END
+                    || token.isSymbol(")")
+                    || token.isSymbol("]")
+                    || token.isSymbol(";")
+                    || at > cursor.at() && endsClause(token) && !token.isKeyword("FOR")) {
                 return at;
             } else {
                 at++;

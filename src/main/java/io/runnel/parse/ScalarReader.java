@@ -1,6 +1,5 @@
 package io.runnel.parse;
 
-import io.runnel.parse.Scalar.Aggregate;
 import io.runnel.parse.Scalar.Column;
 import io.runnel.parse.Scalar.Piece;
 import io.runnel.parse.Scalar.Refused;
@@ -24,9 +23,35 @@ final class ScalarReader {
 
     /** Keywords that end an expression outside its parentheses. */
     private static final Set<String> ENDS = Set.of(
-            "FROM", "WHERE", "GROUP", "HAVING", "WINDOW", "UNION", "INTERSECT", "EXCEPT", "ORDER", "LIMIT", "OFFSET",
-            "FETCH", "FOR", "AS", "ON", "USING", "JOIN", "INNER", "CROSS", "LEFT", "RIGHT", "FULL", "NATURAL", "ASC",
-            "DESC", "NULLS", "SELECT", "WITH", "VALUES");
+            "FROM",
+            "WHERE",
+            "GROUP",
+            "HAVING",
+            "WINDOW",
+            "UNION",
+            "INTERSECT",
+            "EXCEPT",
+            "ORDER",
+            "LIMIT",
+            "OFFSET",
+            "FETCH",
+            "FOR",
+            "AS",
+            "ON",
+            "USING",
+            "JOIN",
+            "INNER",
+            "CROSS",
+            "LEFT",
+            "RIGHT",
+            "FULL",
+            "NATURAL",
+            "ASC",
+            "DESC",
+            "NULLS",
+            "SELECT",
+            "WITH",
+            "VALUES");
 
     /** Keywords that structure a query and never occur inside an expression, at any depth. */
     private static final Set<String> NEVER_INSIDE =
@@ -36,8 +61,20 @@ final class ScalarReader {
     private static final Set<String> BEFORE_TYPE = Set.of("RETURNING", "AS");
     private static final Set<String> BEFORE_NAME = Set.of("COLLATE", "NAME");
     private static final Set<String> TYPE_CONTINUES = Set.of(
-            "precision", "varying", "without", "with", "time", "zone", "local", "year", "month", "day", "hour",
-            "minute", "second", "to");
+            "precision",
+            "varying",
+            "without",
+            "with",
+            "time",
+            "zone",
+            "local",
+            "year",
+            "month",
+            "day",
+            "hour",
+            "minute",
+            "second",
+            "to");
     private static final Set<String> CONSTANTS = Set.of("true", "false");
 
     private final Cursor cursor;
@@ -67,7 +104,9 @@ final class ScalarReader {
         do {
             Scalar expression = read();
             int from = cursor.at();
-            while (cursor.isKeyword("ASC") || cursor.isKeyword("DESC") || cursor.isKeyword("USING")
+            while (cursor.isKeyword("ASC")
+                    || cursor.isKeyword("DESC")
+                    || cursor.isKeyword("USING")
                     || cursor.isKeyword("NULLS")) {
                 skipDirection();
             }
@@ -223,7 +262,9 @@ final class ScalarReader {
         if (BEFORE_NAME.contains(token.text()) && next.isName()) {
             return words(at, endOfPath(at + 1), pieces);
         }
-        if (token.isKeyword("EXTRACT") && next.isSymbol("(") && cursor.token(at + 3).isKeyword("FROM")) {
+        if (token.isKeyword("EXTRACT")
+                && next.isSymbol("(")
+                && cursor.token(at + 3).isKeyword("FROM")) {
             return words(at, at + 3, pieces);
         }
         if (token.isKeyword("GROUPING") && next.isSymbol("(")) {

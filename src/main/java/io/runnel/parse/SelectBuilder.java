@@ -7,7 +7,6 @@ import io.runnel.operator.Projection;
 import io.runnel.operator.Unsupported;
 import io.runnel.parse.Build.Tree;
 import io.runnel.parse.FromBuilder.From;
-import io.runnel.parse.Scalar.Piece;
 import io.runnel.parse.Translation.Translated;
 import io.runnel.sql.Identifier;
 import java.util.ArrayList;
@@ -129,7 +128,8 @@ final class SelectBuilder {
                 .map(Scalar.Refused.class::cast)
                 .filter(Scalar.Refused::setReturning)
                 .findFirst()
-                .map(refused -> build.problems().add(refused.reason(), refused.tokens().get(0)));
+                .map(refused ->
+                        build.problems().add(refused.reason(), refused.tokens().get(0)));
     }
 
     /** A column that passes through keeps its name, once. */

@@ -28,7 +28,9 @@ record Wrapped(List<Identifier> columns, List<Identifier> inner, Query query, Qu
                 && select.having().isEmpty()
                 && select.windows().isEmpty()
                 && select.from().size() == 1;
-        if (!simple || !(select.from().get(0) instanceof Query.Derived derived) || derived.lateral().isPresent()) {
+        if (!simple
+                || !(select.from().get(0) instanceof Query.Derived derived)
+                || derived.lateral().isPresent()) {
             throw Refusal.notUnderstood(select.first());
         }
         List<Identifier> columns = new ArrayList<>();

@@ -1,5 +1,6 @@
 package io.runnel.postgres;
 
+import io.runnel.sql.QualifiedName;
 import io.runnel.sql.Sql;
 import io.smallrye.mutiny.Uni;
 import io.vertx.mutiny.sqlclient.RowSet;
@@ -57,6 +58,24 @@ public final class Session {
                 .flatMap(prepared -> prepared.close())
                 .onFailure()
                 .transform(DatabaseFailures::translate);
+    }
+
+    /**
+     * Stores a user's query as a view that runs with the rights of whoever reads it, and wraps it, so that PostgreSQL
+     * prints every column with its relation. The text travels as a single statement; {@link #check} it before for errors
+     * at their place.
+     */
+    public Uni<Void> createView(QualifiedName view, String query) {
+        String statement = Sql.of("CREATE VIEW {} WITH (security_invoker = true) AS SELECT * FROM (\n", view)
+                        .text()
+                + query
+                + "\n) AS q";
+        return connection
+                .preparedQuery(statement)
+                .execute()
+                .onFailure()
+                .transform(DatabaseFailures::translate)
+                .replaceWithVoid();
     }
 
     /** Calls {@code listener} with the channel and payload of each notification. */

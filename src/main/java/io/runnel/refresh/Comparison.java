@@ -27,8 +27,10 @@ final class Comparison {
     static Sql query(MaintenancePlan plan) {
         List<Identifier> columns = plan.target().columns();
         List<Sql> expected = new ArrayList<>();
+        List<Identifier> names = new ArrayList<>();
         for (int i = 0; i < columns.size(); i++) {
-            expected.add(Sql.of("v.{} AS {}", plan.viewColumns().get(i), columns.get(i)));
+            expected.add(Sql.of("v.{} AS {}", plan.viewColumns().get(i), name(i)));
+            names.add(name(i));
         }
         List<ColumnType> types = plan.target().types();
         return Sql.of(
@@ -37,7 +39,11 @@ final class Comparison {
                 plan.view(),
                 columns.stream().map(column -> Sql.of("t.{}", column)).toList(),
                 plan.target().table(),
-                Cancellation.of(Sql.of("change"), columns, column -> types.get(columns.indexOf(column))),
+                Cancellation.of(Sql.of("change"), names, name -> types.get(names.indexOf(name))),
                 plan.target().table());
+    }
+
+    private static Identifier name(int position) {
+        return Identifier.of("c" + position);
     }
 }

@@ -4,6 +4,7 @@ import io.runnel.delta.DeltaPlan;
 import io.runnel.delta.Target;
 import io.runnel.sql.Identifier;
 import io.runnel.sql.QualifiedName;
+import io.runnel.sql.SearchPath;
 import java.util.List;
 import java.util.Optional;
 
@@ -14,7 +15,7 @@ import java.util.Optional;
  * @param version the version of the definition that it was computed from
  * @param target the visible table
  * @param owner the role whose rights the query runs with
- * @param searchPath the search path of the session that defined the query, quoted, for the functions that it calls
+ * @param searchPath the search path of the session that defined the query, for the functions that it calls
  * @param timeZone the time zone of that session
  * @param view the definition view
  * @param viewColumns its columns, in order
@@ -27,7 +28,7 @@ public record MaintenancePlan(
         long version,
         Target target,
         String owner,
-        String searchPath,
+        SearchPath searchPath,
         String timeZone,
         QualifiedName view,
         List<Identifier> viewColumns,

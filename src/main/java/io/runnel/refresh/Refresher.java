@@ -32,6 +32,12 @@ public class Refresher {
     /** How long one refresh may take before PostgreSQL cancels it. */
     public static final Duration STATEMENT_TIMEOUT = Duration.ofHours(6);
 
+    /** How often a refresh that finds another one running, or its definition changed, is tried again. */
+    public static final int ATTEMPTS_MAX = 30;
+
+    private static final String BUSY = "refresh-running";
+    private static final String ALTERED = "definition-changed";
+
     /** The class of the advisory locks by which refreshes of one stream table exclude each other. */
     private static final int REFRESH_LOCK_CLASS = 0x52554f;
 
@@ -47,7 +53,10 @@ public class Refresher {
             SET LOCAL jit = off;
             SET LOCAL from_collapse_limit = 12;
             SET LOCAL join_collapse_limit = 12;
-            SET LOCAL runnel.refresh = 'on'{}""";
+            SET LOCAL runnel.refresh = 'on';
+            SET LOCAL ROLE {};
+            LOCK TABLE ONLY {} IN ROW EXCLUSIVE MODE;
+            SET LOCAL ROLE NONE{}""";
     private static final String LOCK_SOURCES = ";\nLOCK TABLE ONLY {} IN ACCESS SHARE MODE";
     private static final Sql EXCLUDE =
             Sql.of("SELECT pg_try_advisory_lock({}, $1::text::int) AS locked", REFRESH_LOCK_CLASS);
@@ -79,6 +88,8 @@ public class Refresher {
             )
             INSERT INTO runnel_internal.refresh_history (stream_table_id, started_at, duration_seconds, mode, reason, error)
             VALUES ($1, now(), 0, 'FAILED', $3, $2)""");
+    private static final Sql ACTIVATE = Sql.of(
+            "UPDATE runnel_internal.stream_table SET status = 'ACTIVE' WHERE id = $1 AND status = 'INITIALIZING'");
     private static final Sql PARTITIONS = Sql.of("""
             UPDATE runnel_internal.dependency SET partitions = $3
             WHERE stream_table_id = $1 AND relation = $2::bigint::oid""");
@@ -101,6 +112,11 @@ public class Refresher {
     /** Brings the stream table up to date now; a failure is recorded and passed on. */
     public Uni<RefreshReport> refresh(long id) {
         return plans.plan(id).flatMap(this::refresh).onFailure().call(failure -> record(id, failure));
+    }
+
+    private static boolean passing(Throwable thrown) {
+        return thrown instanceof Failure failure
+                && (failure.code().equals(BUSY) || failure.code().equals(ALTERED));
     }
 
     private Uni<RefreshReport> refresh(MaintenancePlan plan) {
@@ -140,8 +156,13 @@ public class Refresher {
                             ? Sql.of(";\nLOCK TABLE {} IN ACCESS SHARE MODE", source.table())
                             : Sql.of(LOCK_SOURCES, source.table()));
         }
-        Sql path = Sql.printedByPostgres(plan.searchPath().isEmpty() ? "''" : plan.searchPath());
-        return Sql.of(SETTINGS, path, Sql.literal(plan.timeZone()), Sql.join("", tables));
+        return Sql.of(
+                SETTINGS,
+                plan.searchPath().sql(),
+                Sql.literal(plan.timeZone()),
+                Identifier.of(plan.owner()),
+                plan.target().table(),
+                Sql.join("", tables));
     }
 
     private Uni<RefreshReport> decide(Session session, MaintenancePlan plan, Situation situation) {
@@ -180,9 +201,18 @@ public class Refresher {
     }
 
     private Uni<RefreshReport> full(Session session, MaintenancePlan plan, Situation situation, String reason) {
-        return asOwner(session, plan, () -> situation.empty() ? fill(session, plan) : differences(session, plan))
+        return asOwner(
+                        session,
+                        plan,
+                        () -> session.one(Sql.of(
+                                        "SELECT EXISTS (SELECT FROM {}) AS filled",
+                                        plan.target().table()))
+                                .flatMap(row -> row.orElseThrow().truth("filled")
+                                        ? differences(session, plan)
+                                        : fill(session, plan)))
                 .call(written -> asOwner(session, plan, () -> auxiliaries(session, plan)))
                 .call(written -> partitions(session, plan, situation))
+                .call(written -> session.query(ACTIVATE, plan.id()))
                 .flatMap(written -> advance(session, plan, situation, "FULL", reason, written));
     }
 
@@ -318,7 +348,7 @@ public class Refresher {
 
     private static Failure busy(MaintenancePlan plan) {
         return new Failure.Unavailable(
-                "refresh-running",
+                BUSY,
                 "another refresh of " + plan.target().table().display() + " is running",
                 "",
                 new IllegalStateException("locked"));
@@ -326,7 +356,7 @@ public class Refresher {
 
     private static Failure altered(MaintenancePlan plan) {
         return new Failure.Unavailable(
-                "definition-changed",
+                ALTERED,
                 "the definition of " + plan.target().table().display() + " has just been changed",
                 "",
                 new IllegalStateException("altered"));

@@ -38,16 +38,14 @@ record Situation(
         long refreshRequests,
         long servedRefreshRequests,
         long reinitializeRequests,
-        long servedReinitializeRequests,
-        boolean empty) {
+        long servedReinitializeRequests) {
 
     private static final String READ = """
             SELECT f.snapshot::text AS frontier, pg_current_snapshot()::text AS snapshot,
               f.origin IS DISTINCT FROM runnel_internal.origin() AS "foreign",
               s.version, s.refresh_requests, s.reinitialize_requests,
               f.refresh_requests AS served_refresh_requests, f.reinitialize_requests AS served_reinitialize_requests,
-              {} AS permitted,
-              NOT EXISTS (SELECT FROM {}) AS "empty"{}
+              {} AS permitted{}
             FROM runnel_internal.frontier AS f
             JOIN runnel_internal.stream_table AS s ON s.id = f.stream_table_id
             WHERE f.stream_table_id = $1
@@ -84,7 +82,7 @@ record Situation(
                 rights.add(Sql.of(PERMITTED, Sql.literal(plan.owner()), source.relation()));
             }
         }
-        return Sql.of(READ, Sql.join(" AND ", rights), plan.target().table(), Sql.join("", parts));
+        return Sql.of(READ, Sql.join(" AND ", rights), Sql.join("", parts));
     }
 
     static Situation of(MaintenancePlan plan, Row row) {
@@ -122,8 +120,7 @@ record Situation(
                 row.number("refresh_requests"),
                 row.number("served_refresh_requests"),
                 row.number("reinitialize_requests"),
-                row.number("served_reinitialize_requests"),
-                row.truth("empty"));
+                row.number("served_reinitialize_requests"));
     }
 
     boolean requested() {

@@ -51,7 +51,9 @@ final class CanonicalDatabase implements AutoCloseable, Relations {
     static List<String> statements(String file) throws IOException {
         try (InputStream in = Objects.requireNonNull(CanonicalDatabase.class.getResourceAsStream(file))) {
             String text = new String(in.readAllBytes(), StandardCharsets.UTF_8);
-            return Arrays.stream(text.split(";\\s*\n")).filter(statement -> !statement.isBlank()).toList();
+            return Arrays.stream(text.split(";\\s*\n"))
+                    .filter(statement -> !statement.isBlank())
+                    .toList();
         }
     }
 
@@ -92,20 +94,23 @@ final class CanonicalDatabase implements AutoCloseable, Relations {
             return Optional.empty();
         }
         try {
-            List<Identifier> columns = strings("SELECT attname FROM pg_attribute WHERE attrelid = '" + name.sql().text()
-                            + "'::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum")
+            List<Identifier> columns = strings("SELECT attname FROM pg_attribute WHERE attrelid = '"
+                            + name.sql().text() + "'::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum")
                     .stream()
                     .map(Identifier::of)
                     .toList();
-            boolean isView = strings("SELECT relkind FROM pg_class WHERE oid = '" + name.sql().text() + "'::regclass")
+            boolean isView = strings("SELECT relkind FROM pg_class WHERE oid = '"
+                            + name.sql().text() + "'::regclass")
                     .get(0)
                     .equals("v");
             return Optional.of(
                     isView
                             ? new Relation.View(
-                                    again("SELECT * FROM (" + strings("SELECT rtrim(pg_get_viewdef('"
+                                    again("SELECT * FROM ("
+                                            + strings("SELECT rtrim(pg_get_viewdef('"
                                                             + name.sql().text() + "'::regclass), ';')")
-                                                    .get(0) + ") q"),
+                                                    .get(0)
+                                            + ") q"),
                                     columns)
                             : new Relation.Table(columns, Optional.empty()));
         } catch (SQLException e) {
@@ -116,8 +121,9 @@ final class CanonicalDatabase implements AutoCloseable, Relations {
     @Override
     public Optional<String> type(QualifiedName table, Identifier column) {
         try {
-            return strings("SELECT format_type(atttypid, atttypmod) || attcollation FROM pg_attribute WHERE attrelid = '"
-                            + table.sql().text() + "'::regclass AND attname = '" + column.name() + "'")
+            return strings(
+                            "SELECT format_type(atttypid, atttypmod) || attcollation FROM pg_attribute WHERE attrelid = '"
+                                    + table.sql().text() + "'::regclass AND attname = '" + column.name() + "'")
                     .stream()
                     .findFirst();
         } catch (SQLException e) {

@@ -1,0 +1,53 @@
+package io.runnel.definition;
+
+import io.runnel.definition.RelationFacts.Table;
+import io.runnel.delta.ResultKey;
+import io.runnel.delta.Target;
+import io.runnel.delta.TreeTypes;
+import io.runnel.operator.ColumnType;
+import io.runnel.operator.Operator;
+import io.runnel.sql.Identifier;
+import io.runnel.sql.QualifiedName;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * What is known of a query once PostgreSQL has stored it as a view and Runnel has read it back.
+ *
+ * @param canonical the stored text
+ * @param root the operator tree
+ * @param refusals why it cannot be maintained differentially; empty if it can
+ * @param columns the result's columns
+ * @param facts the tables below it
+ * @param types the types of the tree's columns; absent with refusals
+ * @param timeDependent whether the result may change although no source does
+ */
+record Compilation(
+        String canonical,
+        Operator root,
+        List<Explanation.Refusal> refusals,
+        List<ResultColumn> columns,
+        RelationFacts facts,
+        Optional<TreeTypes> types,
+        boolean timeDependent) {
+
+    /** A column of the result; {@code type} as {@code format_type} prints it with its modifier. */
+    record ResultColumn(Identifier name, String type, ColumnType equality) {}
+
+    boolean differential() {
+        return refusals.isEmpty();
+    }
+
+    List<Table> tables() {
+        return facts.tables();
+    }
+
+    Target target(QualifiedName table) {
+        Optional<ResultKey> key = differential() ? ResultKey.of(root, facts) : Optional.empty();
+        return new Target(
+                table,
+                columns.stream().map(ResultColumn::name).toList(),
+                columns.stream().map(ResultColumn::equality).toList(),
+                key);
+    }
+}

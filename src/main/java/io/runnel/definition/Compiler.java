@@ -1,0 +1,198 @@
+package io.runnel.definition;
+
+import io.runnel.definition.Compilation.ResultColumn;
+import io.runnel.definition.FunctionReader.Functions;
+import io.runnel.definition.RelationFacts.Column;
+import io.runnel.definition.RelationFacts.Table;
+import io.runnel.delta.TreeTypes;
+import io.runnel.operator.ColumnType;
+import io.runnel.operator.Scan;
+import io.runnel.operator.Unsupported;
+import io.runnel.parse.ParsedQuery;
+import io.runnel.parse.Parser;
+import io.runnel.parse.SourcePosition;
+import io.runnel.postgres.Failure;
+import io.runnel.postgres.Row;
+import io.runnel.postgres.Session;
+import io.runnel.sql.Identifier;
+import io.runnel.sql.QualifiedName;
+import io.runnel.sql.Sql;
+import io.smallrye.mutiny.Uni;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * From a definition view to an operator tree with types: reads the canonical text, what the catalogs say about it, and
+ * checks that it was not misread. Works in a transaction that its caller rolls back, because it leaves draft views.
+ */
+final class Compiler {
+
+    private static final Sql NO_PATH = Sql.of("SET LOCAL search_path = ''");
+    private static final Sql COLUMNS = Sql.of("""
+            SELECT a.attname::text AS name, a.atttypid::bigint AS type, format_type(a.atttypid, a.atttypmod) AS printed,
+              coalesce(NOT l.collisdeterministic, false) AS loose
+            FROM pg_attribute AS a
+            LEFT JOIN pg_collation AS l ON l.oid = a.attcollation
+            WHERE a.attrelid = $1::text::regclass AND a.attnum > 0
+            ORDER BY a.attnum""");
+
+    private static final Pattern WRAPPER =
+            Pattern.compile("\\s*SELECT.*?\\n\\s*FROM \\((.*)\\)\\s*(?:AS )?q\\s*;?\\s*", Pattern.DOTALL);
+
+    private final Session session;
+    private final QualifiedName view;
+    private final String query;
+
+    private Compiler(Session session, QualifiedName view, String query) {
+        this.session = session;
+        this.view = view;
+        this.query = query;
+    }
+
+    /**
+     * Compiles a stored definition.
+     *
+     * @param query the text as the user wrote it, for positions
+     * @param owner the role whose rights count
+     */
+    static Uni<Compilation> compile(Session session, QualifiedName view, String query, String owner) {
+        Compiler compiler = new Compiler(session, view, query);
+        return session.execute(NO_PATH)
+                .flatMap(set -> RelationReader.text(session, view))
+                .flatMap(text -> RelationReader.read(session, view, owner)
+                        .flatMap(facts -> FunctionReader.read(session, view)
+                                .flatMap(functions -> compiler.read(text, facts, functions))));
+    }
+
+    private Uni<Compilation> read(String canonical, RelationFacts facts, Functions functions) {
+        ParsedQuery parsed =
+                Parser.parse(canonical, facts.relations(), functions.aggregates(), functions.setReturning());
+        List<Explanation.Refusal> refusals = refusals(canonical, parsed, facts, functions);
+        boolean timeDependent = !functions.refusals().isEmpty();
+        return columns()
+                .flatMap(columns -> refusals.isEmpty()
+                        ? typed(canonical, parsed, columns, facts)
+                        : Uni.createFrom()
+                                .item(new Compilation(
+                                        canonical,
+                                        parsed.root(),
+                                        refusals,
+                                        columns,
+                                        facts,
+                                        Optional.empty(),
+                                        timeDependent)));
+    }
+
+    private List<Explanation.Refusal> refusals(
+            String canonical, ParsedQuery parsed, RelationFacts facts, Functions functions) {
+        List<Explanation.Refusal> refusals = new ArrayList<>();
+        for (Unsupported unsupported : parsed.unsupported()) {
+            refusals.add(new Explanation.Refusal(
+                    unsupported.reason(), SourcePosition.locate(canonical, unsupported, query)));
+        }
+        functions.refusals().forEach(reason -> refusals.add(refusal(reason)));
+        if (parsed.isSupported()
+                && (parsed.counts().aggregates() != functions.aggregateCalls()
+                        || parsed.counts().sublinks() != functions.sublinks()
+                        || parsed.counts().windowCalls() != functions.windowCalls())) {
+            refusals.add(refusal("the query was not understood completely"));
+        }
+        parsed.root()
+                .walk()
+                .filter(Scan.class::isInstance)
+                .map(Scan.class::cast)
+                .forEach(scan -> {
+                    Table table = facts.table(scan.table());
+                    for (Scan.Read read : scan.reads()) {
+                        Column column = table.column(read.column());
+                        if (column.virtual()) {
+                            refusals.add(refusal("column " + column.name() + " of "
+                                    + table.name().display()
+                                    + " is generated when it is read, which change capture cannot see"));
+                        }
+                    }
+                });
+        return refusals;
+    }
+
+    private static Explanation.Refusal refusal(String reason) {
+        return new Explanation.Refusal(reason, OptionalInt.empty());
+    }
+
+    private Uni<List<ResultColumn>> columns() {
+        return session.query(COLUMNS, view.sql().text())
+                .flatMap(rows -> TypeClasses.load(
+                                session,
+                                rows.stream().map(row -> row.number("type")).toList())
+                        .map(types ->
+                                rows.stream().map(row -> column(row, types)).toList()));
+    }
+
+    private static ResultColumn column(Row row, Map<Long, ColumnType> types) {
+        ColumnType type = java.util.Objects.requireNonNull(types.get(row.number("type")));
+        boolean loose = row.truth("loose") && type.equality() == ColumnType.Equality.EXACT;
+        return new ResultColumn(
+                Identifier.of(row.text("name")),
+                row.text("printed"),
+                loose ? new ColumnType(type.name(), ColumnType.Equality.INEXACT, type.hashable()) : type);
+    }
+
+    private Uni<Compilation> typed(
+            String canonical, ParsedQuery parsed, List<ResultColumn> columns, RelationFacts facts) {
+        return matches(canonical, parsed)
+                .flatMap(same -> same ? session.one(TreeTypes.probe(parsed.root())) : misread())
+                .map(row -> row.orElseThrow().numbers("types"))
+                .flatMap(oids -> TypeClasses.load(session, oids)
+                        .map(types -> oids.stream()
+                                .map(oid -> java.util.Objects.requireNonNull(types.get(oid)))
+                                .toList()))
+                .map(answer -> new Compilation(
+                        canonical,
+                        parsed.root(),
+                        List.of(),
+                        columns,
+                        facts,
+                        Optional.of(TreeTypes.of(parsed.root(), facts, answer)),
+                        false))
+                .onFailure(Failure.class)
+                .recoverWithItem(failure -> new Compilation(
+                        canonical,
+                        parsed.root(),
+                        List.of(refusal("no delta could be derived: " + failure.getMessage())),
+                        columns,
+                        facts,
+                        Optional.empty(),
+                        false));
+    }
+
+    private static Uni<Optional<Row>> misread() {
+        return Uni.createFrom()
+                .failure(new Failure.Internal(
+                        "query-misread",
+                        "the query was not understood as PostgreSQL understands it",
+                        "",
+                        "use refresh mode FULL, and please report the query",
+                        null));
+    }
+
+    /** Whether PostgreSQL reads the tree's own print as it reads its own; both printed twice, because only then stable. */
+    private Uni<Boolean> matches(String canonical, ParsedQuery parsed) {
+        return again(parsed.printedBack())
+                .flatMap(printed -> inner(canonical).flatMap(this::again).map(printed::equals));
+    }
+
+    private static Uni<String> inner(String canonical) {
+        Matcher wrapper = WRAPPER.matcher(canonical);
+        return Uni.createFrom().item(wrapper.matches() ? wrapper.group(1) : canonical);
+    }
+
+    private Uni<String> again(String text) {
+        QualifiedName draft = RelationReader.draft();
+        return session.createView(draft, text).flatMap(created -> RelationReader.text(session, draft));
+    }
+}

@@ -1,0 +1,126 @@
+package io.runnel.definition;
+
+import io.runnel.catalog.StreamTable;
+import io.runnel.catalog.StreamTables;
+import io.runnel.delta.DeltaPlan;
+import io.runnel.postgres.Database;
+import io.runnel.postgres.Failure;
+import io.runnel.postgres.Row;
+import io.runnel.refresh.MaintenancePlan;
+import io.runnel.refresh.MaintenancePlan.SourceTable;
+import io.runnel.refresh.Plans;
+import io.runnel.sql.QualifiedName;
+import io.runnel.sql.SearchPath;
+import io.runnel.sql.Sql;
+import io.smallrye.mutiny.Uni;
+import jakarta.enterprise.context.ApplicationScoped;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+
+/** The plans of reconciled stream tables, computed when first needed. */
+@ApplicationScoped
+public class PlanCache implements Plans {
+
+    private static final Sql SOURCES = Sql.of("""
+            SELECT d.relation::bigint AS relation, d.source_id::bigint AS source
+            FROM runnel_internal.dependency AS d WHERE d.stream_table_id = $1""");
+
+    private final Database database;
+    private final StreamTables streamTables;
+    private final Map<Long, MaintenancePlan> plans = new ConcurrentHashMap<>();
+
+    PlanCache(Database database, StreamTables streamTables) {
+        this.database = database;
+        this.streamTables = streamTables;
+    }
+
+    @Override
+    public Uni<MaintenancePlan> plan(long id) {
+        MaintenancePlan known = plans.get(id);
+        return known != null ? Uni.createFrom().item(known) : compute(id).invoke(plan -> plans.put(id, plan));
+    }
+
+    @Override
+    public void forget(long id) {
+        plans.remove(id);
+    }
+
+    private Uni<MaintenancePlan> compute(long id) {
+        return streamTables.find(id).flatMap(found -> {
+            if (found.isEmpty()) {
+                return Uni.createFrom()
+                        .failure(new Failure.NotFound(
+                                "stream-table-not-found", "the stream table does not exist", "list the stream tables"));
+            }
+            StreamTable table = found.get();
+            if (table.version() != table.reconciledVersion()
+                    || table.definitionView().isEmpty()) {
+                return Uni.createFrom()
+                        .failure(new Failure.Conflict(
+                                "not-initialized",
+                                "stream table " + table.name().display() + " is not initialized",
+                                "its status is " + table.status(),
+                                "wait until it is ACTIVE, or look at its last error"));
+            }
+            QualifiedName view = table.definitionView().get();
+            return database.rehearsal(session -> session.query(SOURCES, id)
+                    .flatMap(sources -> Compiler.compile(session, view, table.query(), table.owner())
+                            .map(compilation -> plan(table, view, compilation, sources))));
+        });
+    }
+
+    private static MaintenancePlan plan(
+            StreamTable table, QualifiedName view, Compilation compilation, List<Row> rows) {
+        Map<Long, Integer> sources = new HashMap<>();
+        rows.forEach(row -> row.optionalNumber("source")
+                .ifPresent(source -> sources.put(row.number("relation"), source.intValue())));
+        Map<QualifiedName, Integer> byName = new HashMap<>();
+        compilation.tables().forEach(source -> {
+            Integer captured = sources.get(source.relation());
+            if (captured != null) {
+                byName.put(source.name(), captured);
+            }
+        });
+        boolean differential = table.effectiveMode().equals(Optional.of("DIFFERENTIAL"));
+        if (differential && compilation.types().isEmpty()) {
+            throw new Failure.Conflict(
+                    "not-differential",
+                    "stream table " + table.name().display() + " can no longer be maintained differentially",
+                    String.join(
+                            "; ",
+                            compilation.refusals().stream()
+                                    .map(Explanation.Refusal::reason)
+                                    .toList()),
+                    "alter its refresh mode or the sources");
+        }
+        StoredAs stored = new StoredAs(table.id(), compilation.facts(), byName);
+        return new MaintenancePlan(
+                table.id(),
+                table.version(),
+                compilation.target(table.name()),
+                table.owner(),
+                SearchPath.parse(table.searchPath()),
+                table.timeZone(),
+                view,
+                compilation.columns().stream()
+                        .map(Compilation.ResultColumn::name)
+                        .toList(),
+                compilation.tables().stream()
+                        .map(source -> new SourceTable(
+                                source.name(),
+                                source.relation(),
+                                Optional.ofNullable(byName.get(source.name())),
+                                source.partitioned()))
+                        .toList(),
+                differential
+                        ? compilation
+                                .types()
+                                .map(types -> new DeltaPlan(
+                                        compilation.root(), types, stored, compilation.target(table.name())))
+                        : Optional.empty(),
+                compilation.timeDependent());
+    }
+}

@@ -1,0 +1,197 @@
+package io.runnel.definition;
+
+import io.runnel.catalog.StreamTable;
+import io.runnel.catalog.StreamTables;
+import io.runnel.cdc.Capture;
+import io.runnel.cdc.Source;
+import io.runnel.definition.RelationFacts.Table;
+import io.runnel.operator.Scan;
+import io.runnel.postgres.Database;
+import io.runnel.postgres.Failure;
+import io.runnel.sql.QualifiedName;
+import io.runnel.sql.Sql;
+import io.smallrye.mutiny.Multi;
+import io.smallrye.mutiny.Uni;
+import jakarta.enterprise.context.ApplicationScoped;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Collectors;
+
+/**
+ * Makes the database match the definition rows, whoever wrote them.
+ *
+ * <p>A definition that cannot be carried out ends in status ERROR with the reason; one whose sources are busy stays
+ * INITIALIZING, says whom it waits for, and is tried again.
+ */
+@ApplicationScoped
+public class Reconciler {
+
+    private static final Sql LIGHT = Sql.of("""
+            WITH healed AS (
+              UPDATE runnel_internal.frontier SET consecutive_errors = 0
+              WHERE stream_table_id = $1 AND EXISTS (
+                SELECT FROM runnel_internal.stream_table WHERE id = $1 AND version <> reconciled_version)
+            )
+            UPDATE runnel_internal.stream_table AS s
+            SET reconciled_version = version,
+              status = CASE
+                WHEN s.wanted <> 'ACTIVE' THEN s.wanted
+                WHEN EXISTS (SELECT FROM runnel_internal.frontier AS f
+                             WHERE f.stream_table_id = s.id AND f.snapshot IS NOT NULL) THEN 'ACTIVE'
+                ELSE 'INITIALIZING' END
+            WHERE s.id = $1 AND s.version = $2""");
+    private static final Sql WAITS = Sql.of("UPDATE runnel_internal.stream_table SET waits_for = $2 WHERE id = $1");
+    private static final Sql FAILED = Sql.of("""
+            WITH failed AS (
+              UPDATE runnel_internal.stream_table
+              SET status = 'ERROR', reconciled_version = version, waits_for = NULL
+              WHERE id = $1 AND version = $2
+              RETURNING id
+            )
+            INSERT INTO runnel_internal.frontier (stream_table_id, consecutive_errors, last_error, last_error_code,
+              last_error_hint, last_error_at)
+            SELECT id, 1, $3, $4, $5, clock_timestamp() FROM failed
+            ON CONFLICT (stream_table_id) DO UPDATE
+            SET consecutive_errors = 1, last_error = $3, last_error_code = $4, last_error_hint = $5,
+              last_error_at = clock_timestamp()""");
+
+    private final Database database;
+    private final StreamTables streamTables;
+    private final Capture capture;
+    private final PlanCache plans;
+
+    Reconciler(Database database, StreamTables streamTables, Capture capture, PlanCache plans) {
+        this.database = database;
+        this.streamTables = streamTables;
+        this.capture = capture;
+        this.plans = plans;
+    }
+
+    /**
+     * Carries out what the definition row asks for.
+     *
+     * @return the row afterwards; empty if it is gone; fails with {@link Failure.Unavailable} if it is worth trying again
+     */
+    public Uni<Optional<StreamTable>> reconcile(long id) {
+        return streamTables.find(id).flatMap(found -> {
+            if (found.isEmpty() || !found.get().unreconciled()) {
+                return Uni.createFrom().item(found);
+            }
+            plans.forget(id);
+            return carryOut(found.get())
+                    .onFailure(failure -> !(failure instanceof Failure.Unavailable))
+                    .recoverWithUni(failure -> failed(found.get(), failure))
+                    .flatMap(done -> streamTables.find(id));
+        });
+    }
+
+    private Uni<Void> carryOut(StreamTable table) {
+        if (table.built()) {
+            return database.session(session -> session.query(LIGHT, table.id(), table.version()))
+                    .replaceWithVoid();
+        }
+        return compile(table).flatMap(compilation -> {
+            boolean differential =
+                    compilation.differential() && !table.refreshMode().equals("FULL");
+            if (table.refreshMode().equals("DIFFERENTIAL") && !differential) {
+                return Uni.createFrom().failure(notDifferential(table, compilation));
+            }
+            Optional<String> missing = compilation.tables().stream()
+                    .filter(Table::capturable)
+                    .flatMap(source -> source.missingRight().stream())
+                    .findFirst();
+            if (missing.isPresent()) {
+                return Uni.createFrom().failure(missingRight(table, missing.get()));
+            }
+            Optional<String> reason = differential ? Optional.empty() : Optional.of(reasons(table, compilation));
+            return captures(table, compilation, differential)
+                    .flatMap(captures -> database.transaction(session ->
+                            new Construction(session, table, compilation, captures, differential).build(reason)));
+        });
+    }
+
+    private Uni<Compilation> compile(StreamTable table) {
+        QualifiedName draft = RelationReader.draft();
+        return database.rehearsal(session -> session.execute(Definitions.path(table))
+                .flatMap(set -> Definitions.define(session, draft, table.query()))
+                .flatMap(defined -> Compiler.compile(session, draft, table.query(), table.owner())));
+    }
+
+    private Uni<Map<QualifiedName, Source>> captures(StreamTable table, Compilation compilation, boolean differential) {
+        Map<QualifiedName, Source> captures = new HashMap<>();
+        return Multi.createFrom()
+                .iterable(
+                        compilation.tables().stream().filter(Table::capturable).toList())
+                .onItem()
+                .transformToUniAndConcatenate(source -> capture.ensure(
+                                source.relation(),
+                                differential ? columns(compilation, source) : List.of(),
+                                source.partitioned())
+                        .onFailure(Failure.Unavailable.class)
+                        .call(busy -> waiting(table, source))
+                        .invoke(captured -> captures.put(source.name(), captured)))
+                .collect()
+                .asList()
+                .replaceWith(captures);
+    }
+
+    private static List<Long> columns(Compilation compilation, Table source) {
+        return compilation
+                .root()
+                .walk()
+                .filter(Scan.class::isInstance)
+                .map(Scan.class::cast)
+                .filter(scan -> scan.table().equals(source.name()))
+                .flatMap(scan -> scan.reads().stream())
+                .map(read -> source.column(read.column()).number())
+                .distinct()
+                .toList();
+    }
+
+    private Uni<Void> waiting(StreamTable table, Table source) {
+        return capture.blockers(source.relation())
+                .flatMap(blockers -> database.session(session -> session.query(
+                        WAITS,
+                        table.id(),
+                        "writers of " + source.name().display()
+                                + blockers.map(pids -> ": backend " + pids).orElse(""))))
+                .replaceWithVoid();
+    }
+
+    private Uni<Void> failed(StreamTable table, Throwable thrown) {
+        Failure failure = thrown instanceof Failure known
+                ? known
+                : new Failure.Internal("internal", "initialization failed", String.valueOf(thrown), "", thrown);
+        String message = failure.detail().isEmpty() ? failure.message() : failure.message() + ": " + failure.detail();
+        return database.session(session ->
+                        session.query(FAILED, table.id(), table.version(), message, failure.code(), failure.hint()))
+                .replaceWithVoid();
+    }
+
+    private static String reasons(StreamTable table, Compilation compilation) {
+        return compilation.differential()
+                ? "refresh mode FULL was chosen for " + table.name().display()
+                : compilation.refusals().stream()
+                        .map(Explanation.Refusal::reason)
+                        .collect(Collectors.joining("; "));
+    }
+
+    private static Failure notDifferential(StreamTable table, Compilation compilation) {
+        return new Failure.Invalid(
+                "not-differential",
+                "stream table " + table.name().display() + " cannot be maintained differentially",
+                reasons(table, compilation),
+                "use refresh mode AUTO or FULL, or change the query",
+                0);
+    }
+
+    private static Failure missingRight(StreamTable table, String grant) {
+        return new Failure.Forbidden(
+                "missing-right",
+                "a right is missing to maintain stream table " + table.name().display(),
+                "",
+                grant + ", then resume the stream table");
+    }
+}

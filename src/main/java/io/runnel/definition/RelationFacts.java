@@ -1,0 +1,104 @@
+package io.runnel.definition;
+
+import io.runnel.delta.SourceFacts;
+import io.runnel.operator.ColumnType;
+import io.runnel.parse.Relation;
+import io.runnel.parse.Relations;
+import io.runnel.sql.Identifier;
+import io.runnel.sql.QualifiedName;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/** What the catalogs say about the relations of one query; filled by {@link RelationReader}. */
+final class RelationFacts implements SourceFacts {
+
+    /** A relation that is not a view. */
+    record Table(
+            QualifiedName name,
+            long relation,
+            boolean partitioned,
+            Optional<String> refusal,
+            Optional<String> missingRight,
+            List<Column> columns,
+            List<List<Identifier>> keys) {
+
+        /** Whether its changes can be captured. */
+        boolean capturable() {
+            return refusal.isEmpty();
+        }
+
+        private Relation parsed() {
+            return new Relation.Table(columns.stream().map(Column::name).toList(), refusal);
+        }
+
+        Column column(Identifier column) {
+            return columns.stream()
+                    .filter(found -> found.name().equals(column))
+                    .findFirst()
+                    .orElseThrow(() -> new IllegalStateException(name.display() + " has no column " + column));
+        }
+    }
+
+    /** A column of a table. */
+    record Column(long number, Identifier name, String declared, ColumnType type, boolean notNull, boolean virtual) {}
+
+    private final Map<QualifiedName, Table> tables = new HashMap<>();
+    private final Map<QualifiedName, Relation.View> views = new HashMap<>();
+
+    void add(Table table) {
+        tables.put(table.name(), table);
+    }
+
+    void add(QualifiedName name, Relation.View view) {
+        views.put(name, view);
+    }
+
+    List<Table> tables() {
+        return new ArrayList<>(tables.values());
+    }
+
+    Table table(QualifiedName name) {
+        Table table = tables.get(name);
+        if (table == null) {
+            throw new IllegalStateException("not a table of this query: " + name.display());
+        }
+        return table;
+    }
+
+    /** The same, as the parser asks for it. */
+    Relations relations() {
+        return new Relations() {
+            @Override
+            public Optional<Relation> find(QualifiedName name) {
+                Relation view = views.get(name);
+                return view != null
+                        ? Optional.of(view)
+                        : Optional.ofNullable(tables.get(name)).map(Table::parsed);
+            }
+
+            @Override
+            public Optional<String> type(QualifiedName name, Identifier column) {
+                return Optional.ofNullable(tables.get(name))
+                        .map(table -> table.column(column).declared());
+            }
+        };
+    }
+
+    @Override
+    public ColumnType type(QualifiedName table, Identifier column) {
+        return table(table).column(column).type();
+    }
+
+    @Override
+    public boolean notNull(QualifiedName table, Identifier column) {
+        return table(table).column(column).notNull();
+    }
+
+    @Override
+    public List<List<Identifier>> keys(QualifiedName table) {
+        return table(table).keys();
+    }
+}

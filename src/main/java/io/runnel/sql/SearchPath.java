@@ -1,0 +1,42 @@
+package io.runnel.sql;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/** A list of schemas, read from text that anybody may have written, and quoted again. */
+public record SearchPath(List<Identifier> schemas) {
+
+    private static final Pattern ITEM = Pattern.compile("\\s*(?:\"((?:[^\"]|\"\")+)\"|([^\\s\",;']+))\\s*(?:,|$)");
+
+    public SearchPath {
+        schemas = List.copyOf(schemas);
+    }
+
+    /** Reads a comma-separated list of names, quoted or not; throws if it is anything else. */
+    public static SearchPath parse(String text) {
+        List<Identifier> schemas = new ArrayList<>();
+        Matcher matcher = ITEM.matcher(text);
+        int at = 0;
+        while (at < text.length()) {
+            if (!matcher.find(at) || matcher.start() != at) {
+                throw new IllegalArgumentException("not a search path: " + text);
+            }
+            String quoted = matcher.group(1);
+            String plain = matcher.group(2);
+            schemas.add(
+                    quoted != null
+                            ? Identifier.of(quoted.replace("\"\"", "\""))
+                            : Identifier.of(String.valueOf(plain).toLowerCase(Locale.ROOT)));
+            at = matcher.end();
+        }
+        return new SearchPath(schemas);
+    }
+
+    /** What follows {@code SET search_path =}. */
+    public Sql sql() {
+        return schemas.isEmpty() ? Sql.of("''") : Sql.list(schemas);
+    }
+}
