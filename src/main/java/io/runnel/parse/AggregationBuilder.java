@@ -48,7 +48,8 @@ final class AggregationBuilder {
     /** The name under which the SELECT list shows the key. */
     private String keyName(Scalar key) {
         return select.items().stream()
-                .filter(item -> item.alias().isPresent() && item.expression().text().equals(key.text()))
+                .filter(item ->
+                        item.alias().isPresent() && item.expression().text().equals(key.text()))
                 .findFirst()
                 .flatMap(Query.Item::alias)
                 .map(Identifier::name)
@@ -179,7 +180,8 @@ final class AggregationBuilder {
         problem = problem.or(translated::problem);
         Expression expression = translated.expression();
         return computed.computeIfAbsent(
-                expression, any -> expression.asColumn().orElseGet(() -> build.names().fresh(base)));
+                expression,
+                any -> expression.asColumn().orElseGet(() -> build.names().fresh(base)));
     }
 
     /** The aggregation over {@code input}. To be asked for when everything above has been translated. */

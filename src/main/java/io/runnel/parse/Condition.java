@@ -31,7 +31,10 @@ record Condition(Expression expression, Optional<Unsupported> problem) {
         for (Condition condition : conditions) {
             if (condition.problem().isPresent()) {
                 filtered = new Opaque(
-                        "filter", List.of(filtered), filtered.columns(), condition.problem().get());
+                        "filter",
+                        List.of(filtered),
+                        filtered.columns(),
+                        condition.problem().get());
             }
         }
         return filtered;

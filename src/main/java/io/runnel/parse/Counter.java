@@ -41,8 +41,9 @@ final class Counter {
         select.distinct().on().forEach(scalar -> once(scalar, listed));
         select.from().forEach(this::source);
         select.where().ifPresent(this::scalar);
-        select.grouping().ifPresent(grouping -> grouping.keys()
-                .forEach(key -> once(GroupKeys.withoutExtraParentheses(key), listed)));
+        select.grouping()
+                .ifPresent(grouping ->
+                        grouping.keys().forEach(key -> once(GroupKeys.withoutExtraParentheses(key), listed)));
         select.having().ifPresent(this::scalar);
     }
 
@@ -71,6 +72,8 @@ final class Counter {
             if (piece instanceof Scalar.Aggregate aggregate) {
                 aggregates++;
                 aggregate.scalars().forEach(this::scalar);
+            } else if (piece instanceof Scalar.Refused refused && refused.kind() == Scalar.Refused.Kind.AGGREGATE) {
+                aggregates++;
             } else if (piece instanceof Scalar.Window window) {
                 windowCalls++;
                 scalar(window.inside());

@@ -11,6 +11,7 @@ import io.runnel.sql.QualifiedName;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 
@@ -60,9 +61,8 @@ final class FromBuilder {
     }
 
     private From named(Query.Alias alias, Token token, Input input) {
-        Optional<Identifier> name = alias.name().isPresent() || !token.isName()
-                ? alias.name()
-                : Optional.of(token.identifier());
+        Optional<Identifier> name =
+                alias.name().isPresent() || !token.isName() ? alias.name() : Optional.of(token.identifier());
         if (name.isEmpty()) {
             throw Refusal.notUnderstood(token);
         }
@@ -104,7 +104,8 @@ final class FromBuilder {
         if (cte != null) {
             return expanded(cte, relation.alias(), token);
         }
-        Identifier schema = relation.name().size() == 1 ? CATALOG : relation.name().get(0).identifier();
+        Identifier schema =
+                relation.name().size() == 1 ? CATALOG : relation.name().get(0).identifier();
         QualifiedName name = new QualifiedName(schema, token.identifier());
         Optional<Relation> found = build.relations().find(name);
         if (found.isEmpty()) {
@@ -118,8 +119,7 @@ final class FromBuilder {
         if (problem.isEmpty()) {
             problem = table.refusal().map(reason -> build.problems().add(reason, token));
         }
-        List<Identifier> labels =
-                relabelled(table.columns(), relation.alias().columns(), token);
+        List<Identifier> labels = relabelled(table.columns(), relation.alias().columns(), token);
         return new Input.Table(name, table.columns(), labels, problem, build);
     }
 
@@ -156,8 +156,8 @@ final class FromBuilder {
                 ? Optional.empty()
                 : Optional.of(build.problems()
                         .add(
-                                "views and common table expressions are expanded at most "
-                                        + Build.Budget.EXPANSIONS_MAX + " times in one query",
+                                "views and common table expressions are expanded at most " + Build.Budget.EXPANSIONS_MAX
+                                        + " times in one query",
                                 token));
     }
 
@@ -181,7 +181,7 @@ final class FromBuilder {
         if (join.kind() != Query.JoinKind.INNER) {
             String label = Texts.of(join.operator()).replace(" OUTER", "");
             Unsupported reason = build.problems().add(label + " has no delta rule yet", operator);
-            rows = new Rows.Outer(label.toLowerCase(java.util.Locale.ROOT), left.rows(), right.rows(), reason);
+            rows = new Rows.Outer(label.toLowerCase(Locale.ROOT), left.rows(), right.rows(), reason);
         }
         return named(join, rows, scope.merging(merged), left, right);
     }
@@ -189,11 +189,12 @@ final class FromBuilder {
     private Condition using(Token column, List<Place> lefts, List<Place> rights) {
         List<Place> all = new ArrayList<>(lefts);
         all.addAll(rights);
-        boolean certain = lefts.size() == 1 && rights.size() == 1
-                || !lefts.isEmpty()
+        boolean single = lefts.size() == 1 && rights.size() == 1;
+        boolean certain = single
+                || (!lefts.isEmpty()
                         && !rights.isEmpty()
                         && all.stream().allMatch(place -> place.type().isPresent())
-                        && all.stream().map(Place::type).distinct().count() == 1;
+                        && all.stream().map(Place::type).distinct().count() == 1);
         Translation equality = new Translation(build.problems());
         if (certain) {
             Optional<Identifier> left = lefts.get(0).resolve();
@@ -209,7 +210,8 @@ final class FromBuilder {
             }
         }
         String reason = "which columns USING joins is not certain: " + Texts.shortened(column.text());
-        return new Condition(Expression.text("true"), Optional.of(build.problems().add(reason, column)));
+        return new Condition(
+                Expression.text("true"), Optional.of(build.problems().add(reason, column)));
     }
 
     private From named(Query.Joined join, Rows rows, Scope scope, From left, From right) {
@@ -226,8 +228,7 @@ final class FromBuilder {
         places.addAll(right.rows().places());
         if (!scope.merged().isEmpty() || !scope.closed()) {
             Unsupported reason = build.problems().add("an alias for this join is not understood", operator);
-            return new From(
-                    rows, Scope.of(join.alias().name().get(), new Input.Unknown("join", reason, build)));
+            return new From(rows, Scope.of(join.alias().name().get(), new Input.Unknown("join", reason, build)));
         }
         List<Identifier> labels = relabelled(
                 places.stream().map(Place::label).toList(), join.alias().columns(), operator);

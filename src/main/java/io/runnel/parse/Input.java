@@ -63,8 +63,7 @@ sealed interface Input {
             if (index < 0 || labels.lastIndexOf(label) != index) {
                 return Optional.empty();
             }
-            return Optional.of(reads.computeIfAbsent(
-                    index, i -> build.names().fresh(columns.get(i))));
+            return Optional.of(reads.computeIfAbsent(index, i -> build.names().fresh(columns.get(i))));
         }
 
         @Override

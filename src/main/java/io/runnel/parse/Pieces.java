@@ -97,11 +97,13 @@ final class Pieces {
                 return pieces.size() == 1;
             }
         }
-        return !(pieces.get(0) instanceof Word word) || !separates(word.token()) || word.token().isKeyword();
+        return !(pieces.get(0) instanceof Word word)
+                || !separates(word.token())
+                || word.token().isKeyword();
     }
 
     private static boolean separates(Token token) {
-        return token.kind() == Token.Kind.OPERATOR && !token.isOperator("::")
+        return (token.kind() == Token.Kind.OPERATOR && !token.isOperator("::"))
                 || token.isKeyword()
                 || token.isSymbol(",");
     }

@@ -11,12 +11,7 @@ import java.util.Optional;
  * @param limit everything from LIMIT, OFFSET or FETCH on; at least one token
  * @param locking FOR UPDATE and the like
  */
-record Query(
-        Optional<With> with,
-        Body body,
-        List<Scalar.Sort> order,
-        Optional<Scalar> limit,
-        List<Token> locking) {
+record Query(Optional<With> with, Body body, List<Scalar.Sort> order, Optional<Scalar> limit, List<Token> locking) {
 
     /** {@code WITH}; {@code recursive} is the word RECURSIVE if it is there. */
     record With(Optional<Token> recursive, List<Cte> ctes) {}

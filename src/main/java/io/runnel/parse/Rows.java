@@ -1,7 +1,6 @@
 package io.runnel.parse;
 
 import io.runnel.operator.Expression;
-import io.runnel.operator.Filter;
 import io.runnel.operator.Join;
 import io.runnel.operator.OneRow;
 import io.runnel.operator.Opaque;
@@ -88,8 +87,9 @@ sealed interface Rows {
                 rest.removeAll(own);
                 filtered.add(Condition.filtered(operator, own));
             }
-            List<Condition> refused =
-                    rest.stream().filter(condition -> condition.problem().isPresent()).toList();
+            List<Condition> refused = rest.stream()
+                    .filter(condition -> condition.problem().isPresent())
+                    .toList();
             rest.removeAll(refused);
             Optional<Expression> condition = rest.isEmpty() ? Optional.empty() : Optional.of(Condition.all(rest));
             return Condition.filtered(new Join(filtered, condition), refused);
@@ -100,15 +100,16 @@ sealed interface Rows {
     record Outer(String label, Rows left, Rows right, Unsupported reason) implements Rows {
         @Override
         public List<Scope.Place> places() {
-            return Stream.concat(left.places().stream(), right.places().stream()).toList();
+            return Stream.concat(left.places().stream(), right.places().stream())
+                    .toList();
         }
 
         @Override
         public Operator operator(List<Condition> where) {
             Operator leftRows = left.operator(List.of());
             Operator rightRows = right.operator(List.of());
-            List<Identifier> columns =
-                    Stream.concat(leftRows.columns().stream(), rightRows.columns().stream()).toList();
+            List<Identifier> columns = Stream.concat(leftRows.columns().stream(), rightRows.columns().stream())
+                    .toList();
             return Condition.filtered(new Opaque(label, List.of(leftRows, rightRows), columns, reason), where);
         }
     }

@@ -1,6 +1,5 @@
 package io.runnel.parse;
 
-import io.runnel.parse.Scalar.Aggregate;
 import io.runnel.parse.Scalar.Column;
 import io.runnel.parse.Scalar.Piece;
 import io.runnel.parse.Scalar.Refused;
@@ -24,9 +23,35 @@ final class ScalarReader {
 
     /** Keywords that end an expression outside its parentheses. */
     private static final Set<String> ENDS = Set.of(
-            "FROM", "WHERE", "GROUP", "HAVING", "WINDOW", "UNION", "INTERSECT", "EXCEPT", "ORDER", "LIMIT", "OFFSET",
-            "FETCH", "FOR", "AS", "ON", "USING", "JOIN", "INNER", "CROSS", "LEFT", "RIGHT", "FULL", "NATURAL", "ASC",
-            "DESC", "NULLS", "SELECT", "WITH", "VALUES");
+            "FROM",
+            "WHERE",
+            "GROUP",
+            "HAVING",
+            "WINDOW",
+            "UNION",
+            "INTERSECT",
+            "EXCEPT",
+            "ORDER",
+            "LIMIT",
+            "OFFSET",
+            "FETCH",
+            "FOR",
+            "AS",
+            "ON",
+            "USING",
+            "JOIN",
+            "INNER",
+            "CROSS",
+            "LEFT",
+            "RIGHT",
+            "FULL",
+            "NATURAL",
+            "ASC",
+            "DESC",
+            "NULLS",
+            "SELECT",
+            "WITH",
+            "VALUES");
 
     /** Keywords that structure a query and never occur inside an expression, at any depth. */
     private static final Set<String> NEVER_INSIDE =
@@ -36,8 +61,20 @@ final class ScalarReader {
     private static final Set<String> BEFORE_TYPE = Set.of("RETURNING", "AS");
     private static final Set<String> BEFORE_NAME = Set.of("COLLATE", "NAME");
     private static final Set<String> TYPE_CONTINUES = Set.of(
-            "precision", "varying", "without", "with", "time", "zone", "local", "year", "month", "day", "hour",
-            "minute", "second", "to");
+            "precision",
+            "varying",
+            "without",
+            "with",
+            "time",
+            "zone",
+            "local",
+            "year",
+            "month",
+            "day",
+            "hour",
+            "minute",
+            "second",
+            "to");
     private static final Set<String> CONSTANTS = Set.of("true", "false");
 
     private final Cursor cursor;
@@ -67,7 +104,9 @@ final class ScalarReader {
         do {
             Scalar expression = read();
             int from = cursor.at();
-            while (cursor.isKeyword("ASC") || cursor.isKeyword("DESC") || cursor.isKeyword("USING")
+            while (cursor.isKeyword("ASC")
+                    || cursor.isKeyword("DESC")
+                    || cursor.isKeyword("USING")
                     || cursor.isKeyword("NULLS")) {
                 skipDirection();
             }
@@ -112,8 +151,8 @@ final class ScalarReader {
             if (token.isSymbol("(") || token.isSymbol("[")) {
                 at = cursor.match(at) + 1;
             } else if (token.kind() == Token.Kind.END
-                    || token.kind() == Token.Kind.SYMBOL && !token.isSymbol(".")
-                    || token.isKeyword() && ENDS.contains(token.text()) && !belongsToExpression(at, from)) {
+                    || (token.kind() == Token.Kind.SYMBOL && !token.isSymbol("."))
+                    || (token.isKeyword() && ENDS.contains(token.text()) && !belongsToExpression(at, from))) {
                 return at;
             } else {
                 at++;
@@ -127,9 +166,9 @@ final class ScalarReader {
             return false;
         }
         Token before = cursor.token(at - 1);
-        return token.isKeyword("GROUP") && before.isKeyword("WITHIN")
-                || token.isKeyword("FOR") && before.isKeyword("COLLATION")
-                || token.isKeyword("FROM") && before.isKeyword("DISTINCT");
+        return (token.isKeyword("GROUP") && before.isKeyword("WITHIN"))
+                || (token.isKeyword("FOR") && before.isKeyword("COLLATION"))
+                || (token.isKeyword("FROM") && before.isKeyword("DISTINCT"));
     }
 
     private int piece(int at, int to, List<Piece> pieces) {
@@ -137,7 +176,7 @@ final class ScalarReader {
         if (token.isSymbol("(") && Cursor.startsQuery(cursor.token(at + 1))) {
             return subSelect(at, pieces);
         }
-        if (token.isOperator("::") || token.isKeyword() && BEFORE_TYPE.contains(token.text())) {
+        if (token.isOperator("::") || (token.isKeyword() && BEFORE_TYPE.contains(token.text()))) {
             return words(at, endOfType(at + 1, to), pieces);
         }
         if (token.isSymbol(".")) {
@@ -223,7 +262,9 @@ final class ScalarReader {
         if (BEFORE_NAME.contains(token.text()) && next.isName()) {
             return words(at, endOfPath(at + 1), pieces);
         }
-        if (token.isKeyword("EXTRACT") && next.isSymbol("(") && cursor.token(at + 3).isKeyword("FROM")) {
+        if (token.isKeyword("EXTRACT")
+                && next.isSymbol("(")
+                && cursor.token(at + 3).isKeyword("FROM")) {
             return words(at, at + 3, pieces);
         }
         if (token.isKeyword("GROUPING") && next.isSymbol("(")) {
@@ -248,7 +289,8 @@ final class ScalarReader {
             throw Refusal.notUnderstood(cursor.token(at));
         }
         List<Token> tokens = cursor.tokens(at, end);
-        pieces.add(new Refused(tokens, "the aggregate " + tokens.get(0).text() + " has no delta rule yet"));
+        pieces.add(new Refused(
+                tokens, "the aggregate " + tokens.get(0).text() + " has no delta rule yet", Refused.Kind.AGGREGATE));
         return end;
     }
 
@@ -275,7 +317,7 @@ final class ScalarReader {
 
     private boolean isNotAColumn(int at, Token next) {
         Token token = cursor.token(at);
-        return token.kind() == Token.Kind.WORD && CONSTANTS.contains(token.text())
+        return (token.kind() == Token.Kind.WORD && CONSTANTS.contains(token.text()))
                 || next.isOperator("=>")
                 || cursor.token(at - 1).isKeyword("OVER");
     }
@@ -299,7 +341,10 @@ final class ScalarReader {
             return end;
         }
         if (functions.isSetReturning(path)) {
-            pieces.add(new Refused(path, "a set-returning function in the SELECT list has no delta rule yet", true));
+            pieces.add(new Refused(
+                    path,
+                    "a set-returning function in the SELECT list has no delta rule yet",
+                    Refused.Kind.SET_RETURNING));
             return open;
         }
         return words(at, open + 1, pieces);

@@ -36,9 +36,10 @@ record Scope(Map<Identifier, Columns> relations, Map<Identifier, List<Place>> me
     }
 
     static Scope of(Identifier alias, Input input) {
-        Columns columns = label -> input instanceof Input.Unknown || input.labels().contains(label)
-                ? Optional.of(new Place(input, label))
-                : Optional.empty();
+        Columns columns =
+                label -> input instanceof Input.Unknown || input.labels().contains(label)
+                        ? Optional.of(new Place(input, label))
+                        : Optional.empty();
         return new Scope(Map.of(alias, columns), Map.of(), !(input instanceof Input.Unknown));
     }
 

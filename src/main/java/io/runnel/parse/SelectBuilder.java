@@ -7,7 +7,6 @@ import io.runnel.operator.Projection;
 import io.runnel.operator.Unsupported;
 import io.runnel.parse.Build.Tree;
 import io.runnel.parse.FromBuilder.From;
-import io.runnel.parse.Scalar.Piece;
 import io.runnel.parse.Translation.Translated;
 import io.runnel.sql.Identifier;
 import java.util.ArrayList;
@@ -88,7 +87,7 @@ final class SelectBuilder {
     private static boolean containsAggregate(Scalar scalar) {
         return scalar.pieces().stream()
                 .anyMatch(piece -> piece instanceof Scalar.Aggregate
-                        || piece instanceof Scalar.Window window && containsAggregate(window.inside()));
+                        || (piece instanceof Scalar.Window window && containsAggregate(window.inside())));
     }
 
     private Operator aggregated(From from, List<Condition> where, Optional<List<Identifier>> names) {
@@ -127,9 +126,10 @@ final class SelectBuilder {
                 .flatMap(sort -> sort.expression().pieces().stream())
                 .filter(Scalar.Refused.class::isInstance)
                 .map(Scalar.Refused.class::cast)
-                .filter(Scalar.Refused::setReturning)
+                .filter(refused -> refused.kind() == Scalar.Refused.Kind.SET_RETURNING)
                 .findFirst()
-                .map(refused -> build.problems().add(refused.reason(), refused.tokens().get(0)));
+                .map(refused ->
+                        build.problems().add(refused.reason(), refused.tokens().get(0)));
     }
 
     /** A column that passes through keeps its name, once. */

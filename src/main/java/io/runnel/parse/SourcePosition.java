@@ -18,8 +18,10 @@ public final class SourcePosition {
         List<Token> printed = inner(Lexer.tokens(canonical));
         List<Token> written = Lexer.tokens(userQuery);
         String word = unsupported.token().toLowerCase(Locale.ROOT);
-        List<Token> inPrinted = printed.stream().filter(token -> isWord(token, word)).toList();
-        List<Token> inWritten = written.stream().filter(token -> isWord(token, word)).toList();
+        List<Token> inPrinted =
+                printed.stream().filter(token -> isWord(token, word)).toList();
+        List<Token> inWritten =
+                written.stream().filter(token -> isWord(token, word)).toList();
         if (inPrinted.size() != inWritten.size()) {
             return OptionalInt.empty();
         }
@@ -32,7 +34,8 @@ public final class SourcePosition {
     }
 
     private static boolean isWord(Token token, String word) {
-        return token.kind() == Token.Kind.WORD && token.text().toLowerCase(Locale.ROOT).equals(word);
+        return token.kind() == Token.Kind.WORD
+                && token.text().toLowerCase(Locale.ROOT).equals(word);
     }
 
     /** What is inside the wrapper's parentheses. */

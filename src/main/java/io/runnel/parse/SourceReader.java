@@ -92,9 +92,8 @@ final class SourceReader {
         if (cursor.isSymbol("(")) {
             return holdsQuery(cursor.at()) ? derived(first, lateral) : parenthesised(lateral);
         }
-        boolean special = cursor.isKeyword("XMLTABLE")
-                || cursor.isKeyword("JSON_TABLE")
-                || cursor.isKeyword("ROWS", "FROM");
+        boolean special =
+                cursor.isKeyword("XMLTABLE") || cursor.isKeyword("JSON_TABLE") || cursor.isKeyword("ROWS", "FROM");
         if (special || lateral.isPresent()) {
             return function(first);
         }
@@ -160,13 +159,19 @@ final class SourceReader {
         Source inside = joins();
         cursor.expectSymbol(")");
         Alias alias = alias();
-        if (lateral.isPresent() || !(inside instanceof Joined) && alias.name().isPresent()) {
+        if (lateral.isPresent() || (!(inside instanceof Joined) && alias.name().isPresent())) {
             throw Refusal.notUnderstood(open);
         }
         if (inside instanceof Joined join && alias.name().isPresent()) {
             return new Joined(
-                    join.kind(), join.operator(), join.left(), join.right(), join.on(), join.using(),
-                    join.usingAlias(), alias);
+                    join.kind(),
+                    join.operator(),
+                    join.left(),
+                    join.right(),
+                    join.on(),
+                    join.using(),
+                    join.usingAlias(),
+                    alias);
         }
         return inside;
     }

@@ -1,5 +1,7 @@
 package io.runnel.parse;
 
+import static org.assertj.core.api.Assumptions.assumeThat;
+
 import io.runnel.sql.Identifier;
 import io.runnel.sql.QualifiedName;
 import io.zonky.test.db.postgres.embedded.EmbeddedPostgres;
@@ -17,6 +19,8 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /** A PostgreSQL with the tables of {@code schema.sql} that prints queries as the parser expects them. */
 final class CanonicalDatabase implements AutoCloseable, Relations {
@@ -25,6 +29,8 @@ final class CanonicalDatabase implements AutoCloseable, Relations {
             SELECT DISTINCT CASE WHEN n.nspname = 'pg_catalog' THEN '' ELSE quote_ident(n.nspname) || '.' END || quote_ident(p.proname)
             FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
             WHERE %s""";
+
+    private static final Pattern SINCE = Pattern.compile("\\s*/\\* (\\d+) \\*/");
 
     private final EmbeddedPostgres server;
     private final Connection connection;
@@ -51,12 +57,22 @@ final class CanonicalDatabase implements AutoCloseable, Relations {
     static List<String> statements(String file) throws IOException {
         try (InputStream in = Objects.requireNonNull(CanonicalDatabase.class.getResourceAsStream(file))) {
             String text = new String(in.readAllBytes(), StandardCharsets.UTF_8);
-            return Arrays.stream(text.split(";\\s*\n")).filter(statement -> !statement.isBlank()).toList();
+            return Arrays.stream(text.split(";\\s*\n"))
+                    .filter(statement -> !statement.isBlank())
+                    .toList();
         }
     }
 
-    /** The canonical text of a query that people wrote, which may name things without {@code public}. */
+    /**
+     * The canonical text of a query that people wrote, which may name things without {@code public}. A query that starts
+     * with a version in a comment is skipped on older servers.
+     */
     String canonical(String query) throws SQLException {
+        Matcher since = SINCE.matcher(query);
+        if (since.lookingAt()) {
+            assumeThat(connection.getMetaData().getDatabaseMajorVersion())
+                    .isGreaterThanOrEqualTo(Integer.parseInt(since.group(1)));
+        }
         return view("SELECT * FROM (\n" + query + "\n) q", "public");
     }
 
@@ -92,20 +108,23 @@ final class CanonicalDatabase implements AutoCloseable, Relations {
             return Optional.empty();
         }
         try {
-            List<Identifier> columns = strings("SELECT attname FROM pg_attribute WHERE attrelid = '" + name.sql().text()
-                            + "'::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum")
+            List<Identifier> columns = strings("SELECT attname FROM pg_attribute WHERE attrelid = '"
+                            + name.sql().text() + "'::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum")
                     .stream()
                     .map(Identifier::of)
                     .toList();
-            boolean isView = strings("SELECT relkind FROM pg_class WHERE oid = '" + name.sql().text() + "'::regclass")
+            boolean isView = strings("SELECT relkind FROM pg_class WHERE oid = '"
+                            + name.sql().text() + "'::regclass")
                     .get(0)
                     .equals("v");
             return Optional.of(
                     isView
                             ? new Relation.View(
-                                    again("SELECT * FROM (" + strings("SELECT rtrim(pg_get_viewdef('"
+                                    again("SELECT * FROM ("
+                                            + strings("SELECT rtrim(pg_get_viewdef('"
                                                             + name.sql().text() + "'::regclass), ';')")
-                                                    .get(0) + ") q"),
+                                                    .get(0)
+                                            + ") q"),
                                     columns)
                             : new Relation.Table(columns, Optional.empty()));
         } catch (SQLException e) {
@@ -116,8 +135,9 @@ final class CanonicalDatabase implements AutoCloseable, Relations {
     @Override
     public Optional<String> type(QualifiedName table, Identifier column) {
         try {
-            return strings("SELECT format_type(atttypid, atttypmod) || attcollation FROM pg_attribute WHERE attrelid = '"
-                            + table.sql().text() + "'::regclass AND attname = '" + column.name() + "'")
+            return strings(
+                            "SELECT format_type(atttypid, atttypmod) || attcollation FROM pg_attribute WHERE attrelid = '"
+                                    + table.sql().text() + "'::regclass AND attname = '" + column.name() + "'")
                     .stream()
                     .findFirst();
         } catch (SQLException e) {

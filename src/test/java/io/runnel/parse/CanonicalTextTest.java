@@ -55,7 +55,8 @@ class CanonicalTextTest {
         ParsedQuery parsed = database.parse(canonical);
 
         assertThat(parsed.unsupported()).as(canonical).isEmpty();
-        assertThat(parsed.root().walk().flatMap(operator -> operator.unsupported().stream())).isEmpty();
+        assertThat(parsed.root().walk().flatMap(operator -> operator.unsupported().stream()))
+                .isEmpty();
         assertColumnsAreUnique(parsed.root());
         String expected = database.createView(canonical, "");
         String tree = parsed.root().result(new Nested()).text();
@@ -108,7 +109,8 @@ class CanonicalTextTest {
                 .contains(refused.token());
         assertThat(parsed.root().walk().flatMap(operator -> operator.unsupported().stream()))
                 .as("what is unsupported has its place in the tree")
-                .containsAll(parsed.unsupported());
+                .isNotEmpty()
+                .isSubsetOf(parsed.unsupported());
         assertColumnsAreUnique(parsed.root());
     }
 
@@ -127,8 +129,7 @@ class CanonicalTextTest {
     private static void assertCounts(String query) throws SQLException {
         String canonical = database.canonical(query);
         String view = database.createView(canonical, "");
-        String rule = database.strings(
-                        "SELECT ev_action FROM pg_rewrite WHERE ev_class = '" + view + "'::regclass")
+        String rule = database.strings("SELECT ev_action FROM pg_rewrite WHERE ev_class = '" + view + "'::regclass")
                 .get(0);
         ParsedQuery.Counts counts = database.parse(canonical).counts();
         assertThat(counts)
@@ -155,8 +156,7 @@ class CanonicalTextTest {
     }
 
     private static List<String> difference(String view, String other) throws SQLException {
-        return database.strings(
-                "SELECT v::text FROM " + view + " v EXCEPT ALL SELECT v::text FROM " + other + " v");
+        return database.strings("SELECT v::text FROM " + view + " v EXCEPT ALL SELECT v::text FROM " + other + " v");
     }
 
     /** Evaluates every operator in place. */
