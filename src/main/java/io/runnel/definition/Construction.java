@@ -31,7 +31,7 @@ final class Construction {
     private static final Sql DEPENDENCIES = Sql.of("DELETE FROM runnel_internal.dependency WHERE stream_table_id = $1");
     private static final Sql DEPENDENCY = Sql.of("""
             INSERT INTO runnel_internal.dependency (stream_table_id, relation, source_id)
-            VALUES ($1, $2::bigint::oid, $3::text::integer)""");
+            VALUES ($1, $2::bigint::oid, nullif($3::text, '')::integer)""");
     private static final Sql SHAPE = Sql.of("""
             SELECT a.attname::text AS name, format_type(a.atttypid, a.atttypmod) AS type
             FROM pg_attribute AS a
@@ -117,16 +117,16 @@ final class Construction {
                 .onItem()
                 .transformToMulti(done -> Multi.createFrom().iterable(compilation.tables()))
                 .onItem()
-                .transformToUniAndConcatenate(source -> session.query(
-                        DEPENDENCY,
-                        table.id(),
-                        source.relation(),
-                        Optional.ofNullable(captures.get(source.name()))
-                                .map(capture -> Integer.toString(capture.id()))
-                                .orElse(null)))
+                .transformToUniAndConcatenate(
+                        source -> session.query(DEPENDENCY, table.id(), source.relation(), captureOf(source.name())))
                 .collect()
                 .asList()
                 .flatMap(done -> grants());
+    }
+
+    private String captureOf(QualifiedName source) {
+        Source capture = captures.get(source);
+        return capture == null ? "" : Integer.toString(capture.id());
     }
 
     private Uni<Void> grants() {

@@ -36,7 +36,8 @@ final class AggregateReader {
         cursor.moveTo(saved);
         List<Token> tokens = cursor.tokens(from, end);
         if (arguments.stream().anyMatch(AggregateReader::isNamed)) {
-            return new Refused(tokens, "an aggregate call with named arguments has no delta rule yet");
+            return new Refused(
+                    tokens, "an aggregate call with named arguments has no delta rule yet", Refused.Kind.AGGREGATE);
         }
         return new Aggregate(
                 tokens, cursor.tokens(from, open), star, distinct, variadic, arguments, order, within, filter);

@@ -28,16 +28,30 @@ record Build(
     /** A part of the tree, and the names of its columns in the query. */
     record Tree(Operator operator, List<Identifier> labels) {}
 
-    /** How many references to common table expressions and views may still be expanded. */
+    /** How much more may be built: references to common table expressions and views, and levels. */
     static final class Budget {
 
         /** Two references per level double the tree with each level, so their number is bounded. */
         static final int EXPANSIONS_MAX = 200;
 
+        /** Expansions add their own depth to that of the text, so the depth of the whole is bounded too. */
+        private static final int DEPTH_MAX = 500;
+
         private int left = EXPANSIONS_MAX;
+        private int depth;
 
         boolean take() {
             return left-- > 0;
+        }
+
+        void enter(Token token) {
+            if (++depth > DEPTH_MAX) {
+                throw new Refusal("the query is nested more than " + DEPTH_MAX + " levels deep", token);
+            }
+        }
+
+        void leave() {
+            depth--;
         }
     }
 
@@ -49,7 +63,8 @@ record Build(
             Optional<Unsupported> refusal = recursive;
             if (!cte.after().isEmpty()) {
                 Token token = cte.after().get(0);
-                refusal = Optional.of(problems.add(token.text() + " has no delta rule yet", token));
+                Unsupported problem = problems.add(token.text() + " has no delta rule yet", token);
+                refusal = Optional.of(recursive.orElse(problem));
             }
             Build before = new Build(relations, functions, names, problems, budget, Map.copyOf(visible));
             visible.put(cte.name().identifier(), new CteInScope(cte, before, refusal));

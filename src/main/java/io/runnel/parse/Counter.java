@@ -72,6 +72,8 @@ final class Counter {
             if (piece instanceof Scalar.Aggregate aggregate) {
                 aggregates++;
                 aggregate.scalars().forEach(this::scalar);
+            } else if (piece instanceof Scalar.Refused refused && refused.kind() == Scalar.Refused.Kind.AGGREGATE) {
+                aggregates++;
             } else if (piece instanceof Scalar.Window window) {
                 windowCalls++;
                 scalar(window.inside());

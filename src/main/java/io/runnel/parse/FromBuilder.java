@@ -11,6 +11,7 @@ import io.runnel.sql.QualifiedName;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 
@@ -180,7 +181,7 @@ final class FromBuilder {
         if (join.kind() != Query.JoinKind.INNER) {
             String label = Texts.of(join.operator()).replace(" OUTER", "");
             Unsupported reason = build.problems().add(label + " has no delta rule yet", operator);
-            rows = new Rows.Outer(label.toLowerCase(java.util.Locale.ROOT), left.rows(), right.rows(), reason);
+            rows = new Rows.Outer(label.toLowerCase(Locale.ROOT), left.rows(), right.rows(), reason);
         }
         return named(join, rows, scope.merging(merged), left, right);
     }
@@ -188,11 +189,12 @@ final class FromBuilder {
     private Condition using(Token column, List<Place> lefts, List<Place> rights) {
         List<Place> all = new ArrayList<>(lefts);
         all.addAll(rights);
-        boolean certain = lefts.size() == 1 && rights.size() == 1
-                || !lefts.isEmpty()
+        boolean single = lefts.size() == 1 && rights.size() == 1;
+        boolean certain = single
+                || (!lefts.isEmpty()
                         && !rights.isEmpty()
                         && all.stream().allMatch(place -> place.type().isPresent())
-                        && all.stream().map(Place::type).distinct().count() == 1;
+                        && all.stream().map(Place::type).distinct().count() == 1);
         Translation equality = new Translation(build.problems());
         if (certain) {
             Optional<Identifier> left = lefts.get(0).resolve();

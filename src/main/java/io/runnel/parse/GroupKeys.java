@@ -86,7 +86,7 @@ final class GroupKeys {
                 && pieces.get(from - 1) instanceof Word before
                 && (before.token().isSymbol(".")
                         || before.token().isOperator("::")
-                        || before.token().isName() && key.pieces().get(0).equals("("));
+                        || (before.token().isName() && key.pieces().get(0).equals("(")));
         boolean cutAfter = after < pieces.size()
                 && pieces.get(after) instanceof Word next
                 && (next.token().isSymbol("(")

@@ -57,7 +57,7 @@ final class Lexer {
             string(at + 2, c == 'E' || c == 'e');
         } else if (Character.isLetter(c) || c == '_' || c > 127) {
             word();
-        } else if (isDigit(at) || c == '.' && isDigit(at + 1)) {
+        } else if (isDigit(at) || (c == '.' && isDigit(at + 1))) {
             number();
         } else if (c == '$') {
             dollar();

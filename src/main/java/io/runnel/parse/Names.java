@@ -1,7 +1,6 @@
 package io.runnel.parse;
 
 import io.runnel.sql.Identifier;
-import java.nio.charset.StandardCharsets;
 import java.util.HashSet;
 import java.util.Set;
 import java.util.regex.Pattern;
@@ -37,9 +36,15 @@ final class Names {
 
     /** The text cut between two characters so that it has at most {@code bytesMax} bytes in UTF-8. */
     private static String shortened(String text, int bytesMax) {
-        int end = text.length();
-        while (text.substring(0, end).getBytes(StandardCharsets.UTF_8).length > bytesMax) {
-            end = text.offsetByCodePoints(end, -1);
+        int end = 0;
+        int bytes = 0;
+        while (end < text.length()) {
+            int character = text.codePointAt(end);
+            bytes += character < 0x80 ? 1 : character < 0x800 ? 2 : character < 0x10000 ? 3 : 4;
+            if (bytes > bytesMax) {
+                break;
+            }
+            end += Character.charCount(character);
         }
         return text.substring(0, end);
     }

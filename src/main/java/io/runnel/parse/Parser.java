@@ -46,10 +46,25 @@ public final class Parser {
         try {
             Build.Tree tree = new QueryBuilder().build(wrapped.query(), build, Optional.of(names));
             wrapped.check(tree.labels());
-            return new ParsedQuery(tree.operator(), build.problems().all(), printedBack, counts);
+            return new ParsedQuery(
+                    marked(tree.operator(), build.problems().all()),
+                    build.problems().all(),
+                    printedBack,
+                    counts);
         } catch (Refusal refusal) {
             return refused(names, refusal, printedBack, counts, build.problems());
         }
+    }
+
+    /**
+     * The tree, which says that it is unsupported whenever anything is: some problems, such as that with an alias that
+     * nothing reads, have no operator of their own.
+     */
+    private static Operator marked(Operator root, List<Unsupported> unsupported) {
+        boolean marked = root.walk().anyMatch(operator -> operator.unsupported().isPresent());
+        return marked || unsupported.isEmpty()
+                ? root
+                : new Opaque("query", List.of(root), root.columns(), unsupported.get(0));
     }
 
     /** The result's own names, made unique among themselves; nothing above the root could confuse them with others. */

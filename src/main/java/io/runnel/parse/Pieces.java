@@ -103,7 +103,7 @@ final class Pieces {
     }
 
     private static boolean separates(Token token) {
-        return token.kind() == Token.Kind.OPERATOR && !token.isOperator("::")
+        return (token.kind() == Token.Kind.OPERATOR && !token.isOperator("::"))
                 || token.isKeyword()
                 || token.isSymbol(",");
     }

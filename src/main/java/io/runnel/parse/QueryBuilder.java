@@ -29,7 +29,9 @@ final class QueryBuilder {
      */
     Tree build(Query query, Build outside, Optional<List<Identifier>> names) {
         Build build = query.with().map(outside::with).orElse(outside);
+        build.budget().enter(query.body().first());
         Tree tree = body(query, build, names);
+        build.budget().leave();
         if (query.limit().isPresent()) {
             String reason = query.order().isEmpty()
                     ? "LIMIT has no delta rule yet"
@@ -73,7 +75,7 @@ final class QueryBuilder {
         for (Token token : values.tokens()) {
             boolean opens = token.isSymbol("(") || token.isSymbol("[");
             boolean closes = token.isSymbol(")") || token.isSymbol("]");
-            if (opens && depth == 0 || depth == 1 && token.isSymbol(",")) {
+            if (depth == 0 ? opens : depth == 1 && token.isSymbol(",")) {
                 labels.add(Identifier.of("column" + (labels.size() + 1)));
             }
             depth += opens ? 1 : closes ? -1 : 0;

@@ -87,8 +87,8 @@ final class QueryReader {
         cursor.expectSymbol(")");
         int after = cursor.at();
         while (!cursor.isSymbol(",") && !Cursor.startsQuery(cursor.peek()) && !cursor.isSymbol("(")) {
-            if (after == cursor.at() && !cursor.isKeyword("SEARCH") && !cursor.isKeyword("CYCLE")
-                    || cursor.peek().kind() == Token.Kind.END) {
+            boolean search = after < cursor.at() || cursor.isKeyword("SEARCH") || cursor.isKeyword("CYCLE");
+            if (!search || cursor.peek().kind() == Token.Kind.END) {
                 throw Refusal.notUnderstood(cursor.peek());
             }
             cursor.skip(1);
@@ -214,7 +214,7 @@ final class QueryReader {
                 || cursor.isKeyword("GROUPING", "SETS")
                 || cursor.isKeyword("DISTINCT")
                 || cursor.isKeyword("ALL")
-                || cursor.isSymbol("(") && cursor.peek(1).isSymbol(")");
+                || (cursor.isSymbol("(") && cursor.peek(1).isSymbol(")"));
     }
 
     private void skipGroupingSet() {
@@ -230,8 +230,9 @@ final class QueryReader {
 
     private Scalar limit() {
         int from = cursor.at();
+        int endOfQuery = endOfClauses();
         int end = from;
-        while (!cursor.token(end).isKeyword("FOR") && end < endOfClauses()) {
+        while (end < endOfQuery && !cursor.token(end).isKeyword("FOR")) {
             end++;
         }
         cursor.moveTo(end);
@@ -249,7 +250,7 @@ final class QueryReader {
                     || token.isSymbol(")")
                     || token.isSymbol("]")
                     || token.isSymbol(";")
-                    || at > cursor.at() && endsClause(token) && !token.isKeyword("FOR")) {
+                    || (at > cursor.at() && endsClause(token) && !token.isKeyword("FOR"))) {
                 return at;
             } else {
                 at++;

@@ -24,8 +24,9 @@ public sealed interface Relation {
     /**
      * A view, read in place of its name.
      *
-     * @param canonical the text of a view on {@code SELECT * FROM (SELECT * FROM the_view) q}'s own kind: the view's
-     *     query, wrapped as {@link Parser} expects it
+     * @param canonical the view's query in the form that {@link Parser#parse} takes: the canonical text of a view on
+     *     {@code SELECT * FROM (the view's query) q}
+     * @param columns the view's own names for its columns
      */
     record View(String canonical, List<Identifier> columns) implements Relation {
         public View {

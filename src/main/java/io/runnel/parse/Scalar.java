@@ -85,9 +85,17 @@ record Scalar(List<Piece> pieces) {
     record SubSelect(List<Token> tokens, Query query) implements Piece {}
 
     /** Something that has no delta rule. */
-    record Refused(List<Token> tokens, String reason, boolean setReturning) implements Piece {
+    record Refused(List<Token> tokens, String reason, Kind kind) implements Piece {
+
+        /** What it would be if it had a rule. */
+        enum Kind {
+            AGGREGATE,
+            SET_RETURNING,
+            OTHER
+        }
+
         Refused(List<Token> tokens, String reason) {
-            this(tokens, reason, false);
+            this(tokens, reason, Kind.OTHER);
         }
     }
 

@@ -151,8 +151,8 @@ final class ScalarReader {
             if (token.isSymbol("(") || token.isSymbol("[")) {
                 at = cursor.match(at) + 1;
             } else if (token.kind() == Token.Kind.END
-                    || token.kind() == Token.Kind.SYMBOL && !token.isSymbol(".")
-                    || token.isKeyword() && ENDS.contains(token.text()) && !belongsToExpression(at, from)) {
+                    || (token.kind() == Token.Kind.SYMBOL && !token.isSymbol("."))
+                    || (token.isKeyword() && ENDS.contains(token.text()) && !belongsToExpression(at, from))) {
                 return at;
             } else {
                 at++;
@@ -166,9 +166,9 @@ final class ScalarReader {
             return false;
         }
         Token before = cursor.token(at - 1);
-        return token.isKeyword("GROUP") && before.isKeyword("WITHIN")
-                || token.isKeyword("FOR") && before.isKeyword("COLLATION")
-                || token.isKeyword("FROM") && before.isKeyword("DISTINCT");
+        return (token.isKeyword("GROUP") && before.isKeyword("WITHIN"))
+                || (token.isKeyword("FOR") && before.isKeyword("COLLATION"))
+                || (token.isKeyword("FROM") && before.isKeyword("DISTINCT"));
     }
 
     private int piece(int at, int to, List<Piece> pieces) {
@@ -176,7 +176,7 @@ final class ScalarReader {
         if (token.isSymbol("(") && Cursor.startsQuery(cursor.token(at + 1))) {
             return subSelect(at, pieces);
         }
-        if (token.isOperator("::") || token.isKeyword() && BEFORE_TYPE.contains(token.text())) {
+        if (token.isOperator("::") || (token.isKeyword() && BEFORE_TYPE.contains(token.text()))) {
             return words(at, endOfType(at + 1, to), pieces);
         }
         if (token.isSymbol(".")) {
@@ -289,7 +289,8 @@ final class ScalarReader {
             throw Refusal.notUnderstood(cursor.token(at));
         }
         List<Token> tokens = cursor.tokens(at, end);
-        pieces.add(new Refused(tokens, "the aggregate " + tokens.get(0).text() + " has no delta rule yet"));
+        pieces.add(new Refused(
+                tokens, "the aggregate " + tokens.get(0).text() + " has no delta rule yet", Refused.Kind.AGGREGATE));
         return end;
     }
 
@@ -316,7 +317,7 @@ final class ScalarReader {
 
     private boolean isNotAColumn(int at, Token next) {
         Token token = cursor.token(at);
-        return token.kind() == Token.Kind.WORD && CONSTANTS.contains(token.text())
+        return (token.kind() == Token.Kind.WORD && CONSTANTS.contains(token.text()))
                 || next.isOperator("=>")
                 || cursor.token(at - 1).isKeyword("OVER");
     }
@@ -340,7 +341,10 @@ final class ScalarReader {
             return end;
         }
         if (functions.isSetReturning(path)) {
-            pieces.add(new Refused(path, "a set-returning function in the SELECT list has no delta rule yet", true));
+            pieces.add(new Refused(
+                    path,
+                    "a set-returning function in the SELECT list has no delta rule yet",
+                    Refused.Kind.SET_RETURNING));
             return open;
         }
         return words(at, open + 1, pieces);

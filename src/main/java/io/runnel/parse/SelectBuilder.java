@@ -87,7 +87,7 @@ final class SelectBuilder {
     private static boolean containsAggregate(Scalar scalar) {
         return scalar.pieces().stream()
                 .anyMatch(piece -> piece instanceof Scalar.Aggregate
-                        || piece instanceof Scalar.Window window && containsAggregate(window.inside()));
+                        || (piece instanceof Scalar.Window window && containsAggregate(window.inside())));
     }
 
     private Operator aggregated(From from, List<Condition> where, Optional<List<Identifier>> names) {
@@ -126,7 +126,7 @@ final class SelectBuilder {
                 .flatMap(sort -> sort.expression().pieces().stream())
                 .filter(Scalar.Refused.class::isInstance)
                 .map(Scalar.Refused.class::cast)
-                .filter(Scalar.Refused::setReturning)
+                .filter(refused -> refused.kind() == Scalar.Refused.Kind.SET_RETURNING)
                 .findFirst()
                 .map(refused ->
                         build.problems().add(refused.reason(), refused.tokens().get(0)));

@@ -159,7 +159,7 @@ final class SourceReader {
         Source inside = joins();
         cursor.expectSymbol(")");
         Alias alias = alias();
-        if (lateral.isPresent() || !(inside instanceof Joined) && alias.name().isPresent()) {
+        if (lateral.isPresent() || (!(inside instanceof Joined) && alias.name().isPresent())) {
             throw Refusal.notUnderstood(open);
         }
         if (inside instanceof Joined join && alias.name().isPresent()) {

@@ -51,7 +51,7 @@ record Wrapped(List<Identifier> columns, List<Identifier> inner, Query query, Qu
                 && tokens.get(0).isName()
                 && tokens.get(1).isSymbol(".")
                 && alias.name().equals(Optional.of(tokens.get(0).identifier()));
-        if (!last.isName() || tokens.size() != 1 && !qualified) {
+        if (!last.isName() || (tokens.size() != 1 && !qualified)) {
             throw Refusal.notUnderstood(tokens.get(0));
         }
         return last.identifier();

@@ -1,4 +1,26 @@
-/** Reads PostgreSQL's canonical text of a query into an operator tree, or says why it cannot. */
+/**
+ * Reads PostgreSQL's canonical text of a query into an operator tree, or says why it cannot.
+ *
+ * <p>The way: {@code Lexer} (tokens), {@code QueryReader}, {@code SourceReader}, {@code ScalarReader} (recursive descent
+ * to {@code Query} and {@code Scalar}), {@code QueryBuilder}, {@code SelectBuilder}, {@code FromBuilder},
+ * {@code AggregationBuilder} (to operators), {@code Printer} (back to SQL).
+ *
+ * <p>Only structure is read. An expression stays the text that PostgreSQL printed, in which column references, aggregate
+ * and window calls, set-returning functions and sub-SELECTs are recognised and everything else passes through. That
+ * relies on four properties of canonical text: keywords are in capitals and names that contain capitals are quoted;
+ * every column is qualified by its alias, because the query is wrapped in {@code SELECT * FROM (…) q}; every operator
+ * expression has its own parentheses; equal expressions are printed equally. A word that stands alone where a column
+ * could stand, as the merged column of a FULL JOIN does, is refused.
+ *
+ * <p>Invariants: any text yields a {@code ParsedQuery}, in bounded time and stack; a query is supported if and only if no
+ * operator of its tree is {@code Opaque}; the root's columns are the query's, in order; names are unique below the
+ * nearest projection, aggregation or union, and none is {@code weight}, the name that deltas add.
+ *
+ * <p>What this package cannot know and its caller checks: that the print, canonicalised, equals the original; that the
+ * counts equal those of the stored rule; volatility; and which operator stands behind USING, NULLIF, IS DISTINCT FROM
+ * and CASE x WHEN, which PostgreSQL prints without its schema (a type like citext outside {@code pg_catalog}: compare
+ * the operators in the stored rules of the query and of the print).
+ */
 @NullMarked
 @CheckReturnValue
 package io.runnel.parse;

@@ -111,7 +111,14 @@ public class Refresher {
 
     /** Brings the stream table up to date now; a failure is recorded and passed on. */
     public Uni<RefreshReport> refresh(long id) {
-        return plans.plan(id).flatMap(this::refresh).onFailure().call(failure -> record(id, failure));
+        return Uni.createFrom()
+                .deferred(() -> plans.plan(id).flatMap(this::refresh))
+                .onFailure(Refresher::passing)
+                .retry()
+                .withBackOff(Duration.ofMillis(10), Duration.ofMillis(200))
+                .atMost(ATTEMPTS_MAX)
+                .onFailure()
+                .call(failure -> record(id, failure));
     }
 
     private static boolean passing(Throwable thrown) {

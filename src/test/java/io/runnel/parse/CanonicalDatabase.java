@@ -1,5 +1,7 @@
 package io.runnel.parse;
 
+import static org.assertj.core.api.Assumptions.assumeThat;
+
 import io.runnel.sql.Identifier;
 import io.runnel.sql.QualifiedName;
 import io.zonky.test.db.postgres.embedded.EmbeddedPostgres;
@@ -17,6 +19,8 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /** A PostgreSQL with the tables of {@code schema.sql} that prints queries as the parser expects them. */
 final class CanonicalDatabase implements AutoCloseable, Relations {
@@ -25,6 +29,8 @@ final class CanonicalDatabase implements AutoCloseable, Relations {
             SELECT DISTINCT CASE WHEN n.nspname = 'pg_catalog' THEN '' ELSE quote_ident(n.nspname) || '.' END || quote_ident(p.proname)
             FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
             WHERE %s""";
+
+    private static final Pattern SINCE = Pattern.compile("\\s*/\\* (\\d+) \\*/");
 
     private final EmbeddedPostgres server;
     private final Connection connection;
@@ -57,8 +63,16 @@ final class CanonicalDatabase implements AutoCloseable, Relations {
         }
     }
 
-    /** The canonical text of a query that people wrote, which may name things without {@code public}. */
+    /**
+     * The canonical text of a query that people wrote, which may name things without {@code public}. A query that starts
+     * with a version in a comment is skipped on older servers.
+     */
     String canonical(String query) throws SQLException {
+        Matcher since = SINCE.matcher(query);
+        if (since.lookingAt()) {
+            assumeThat(connection.getMetaData().getDatabaseMajorVersion())
+                    .isGreaterThanOrEqualTo(Integer.parseInt(since.group(1)));
+        }
         return view("SELECT * FROM (\n" + query + "\n) q", "public");
     }
 

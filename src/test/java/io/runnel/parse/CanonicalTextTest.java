@@ -109,7 +109,8 @@ class CanonicalTextTest {
                 .contains(refused.token());
         assertThat(parsed.root().walk().flatMap(operator -> operator.unsupported().stream()))
                 .as("what is unsupported has its place in the tree")
-                .containsAll(parsed.unsupported());
+                .isNotEmpty()
+                .isSubsetOf(parsed.unsupported());
         assertColumnsAreUnique(parsed.root());
     }
 

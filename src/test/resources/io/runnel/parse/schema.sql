@@ -16,7 +16,7 @@ CREATE VIEW public.region_totals (region, total, orders) AS
     SELECT c.region, sum(o.amount), count(*) FROM public.vip_customers c JOIN public.orders o ON o.customer_id = c.id GROUP BY 1;
 CREATE VIEW public.limited AS SELECT id FROM public.customers ORDER BY id LIMIT 3;
 CREATE FUNCTION public.double(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT $1 * 2';
-CREATE FUNCTION public.count(text) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT length($1)';
+CREATE FUNCTION public.count(jsonb) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT length($1::text)';
 CREATE FUNCTION public.pick(first int, second int DEFAULT 2) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT $2';
 CREATE AGGREGATE public."Total"(int) (SFUNC = int4pl, STYPE = int, INITCOND = '0');
 CREATE FUNCTION public.same(int, int) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT $1 = $2';

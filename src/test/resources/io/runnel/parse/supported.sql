@@ -9,7 +9,7 @@ SELECT c.name, p.name AS product, i.quantity FROM customers c JOIN orders o ON c
 SELECT c.name, p.name AS product FROM customers c JOIN (orders o JOIN (items i JOIN products p ON p.id = i.product_id) ON i.order_id = o.id) ON c.id = o.customer_id;
 SELECT a.id, b.id AS other FROM customers a CROSS JOIN customers b WHERE a.id < b.id AND a.region = b.region;
 SELECT * FROM customers JOIN (SELECT id, price FROM orders) o USING (id);
-SELECT id, o.price, i.name FROM customers c JOIN orders o USING (id) JOIN products p USING (id) JOIN items ON true JOIN products i ON i.id = product_id WHERE false;
+SELECT id, o.price, p.parent_id FROM customers c JOIN orders o USING (id) JOIN (SELECT id AS i, parent_id FROM products) p ON p.i = id;
 SELECT name, region, c.id, p.parent_id FROM customers c JOIN products p USING (name, region);
 SELECT c.vip, p.parent_id, q.id FROM customers c JOIN products p USING (region) JOIN products q USING (region);
 SELECT * FROM (SELECT id, name FROM customers) c NATURAL JOIN (SELECT id, parent_id FROM products) p;
@@ -17,7 +17,7 @@ SELECT j.x, j.parent_id FROM (customers c JOIN products p ON c.id = p.id) j(x, y
 SELECT t.x, t.name FROM customers t(x) WHERE t.x > 3;
 SELECT q.x, q.z FROM (SELECT id, name, region FROM customers WHERE vip) q(x, y, z) WHERE q.y > 'c1';
 SELECT q.n FROM (SELECT region, count(*) AS n FROM customers GROUP BY region) q WHERE q.n > 2;
-SELECT region, count(*), count(name), count(DISTINCT name) AS names, sum(id) FROM customers GROUP BY region;
+SELECT region, count(*), count(name) AS named, count(DISTINCT name) AS names, sum(id) FROM customers GROUP BY region;
 SELECT count(*), sum(amount), avg(quantity), min(ordered_at), max(ordered_at) FROM orders;
 SELECT sum(amount) + count(*) * 2 AS x, sum(amount) AS y, sum(amount) * 3 AS z FROM orders;
 SELECT customer_id, sum(price * quantity) FILTER (WHERE quantity > 1) AS big, sum(price * quantity) AS all_of_it FROM orders GROUP BY customer_id HAVING count(*) > 2 AND max(price) > 1;
@@ -38,10 +38,9 @@ SELECT region, string_agg(DISTINCT name, ',' ORDER BY name) AS names, array_agg(
 SELECT region, percentile_cont(0.5) WITHIN GROUP (ORDER BY id) AS median, mode() WITHIN GROUP (ORDER BY name) AS m FROM customers GROUP BY region;
 SELECT region, percentile_disc(0.5) WITHIN GROUP (ORDER BY id DESC) FILTER (WHERE id > 3) AS median FROM customers GROUP BY region HAVING count(*) FILTER (WHERE vip) > 1;
 SELECT rank(5) WITHIN GROUP (ORDER BY id) AS r FROM customers;
-SELECT "Total"(id) AS t, bool_and(vip) AS v, count("Total") AS n FROM (SELECT id, vip, name AS "Total" FROM customers) x;
+SELECT public."Total"(id) AS t, bool_and(vip) AS v, max("Total") AS n FROM (SELECT id, vip, name AS "Total" FROM customers) x;
 SELECT 1 AS x FROM orders HAVING count(*) > 1;
 SELECT region FROM customers GROUP BY region ORDER BY count(*);
-SELECT 1 AS x FROM customers ORDER BY count(*);
 SELECT max(n) FROM (SELECT count(*) AS n FROM orders GROUP BY customer_id) x;
 SELECT DISTINCT region, vip FROM customers;
 SELECT DISTINCT count(*) FROM customers GROUP BY region;
@@ -59,15 +58,15 @@ SELECT v.label, t.total FROM vip_customers v JOIN region_totals t USING (region)
 SELECT a, b FROM gone;
 SELECT x.p, x.q FROM gone x(p, q);
 SELECT public.public, public.count, public.t AS p FROM public WHERE public.count = 1;
-SELECT public.double(t.t) AS d, public.count('x.y') AS c, count(t.count) AS n FROM public t GROUP BY t.t;
+SELECT public.double(t.t) AS d, public.count('"x.y"'::jsonb) AS c, count(t.count) AS n FROM public t GROUP BY t.t;
 SELECT pick(first => id) AS a, pick(second => id, first => 1) AS b FROM customers;
 SELECT id FROM customers WHERE id OPERATOR(public.===) 3 OR name = ANY (ARRAY['c1', 'c.2']) OR name LIKE 'c%' OR name ~ 'x' OR name IN ('a', 'b') OR id BETWEEN 4 AND 6;
 SELECT id FROM customers WHERE id BETWEEN 2 AND 8 AND vip IS TRUE AND region IS DISTINCT FROM 'north' AND name COLLATE "C" > 'a' AND (id, name) > (1, 'a');
-SELECT substring(name FROM 1 FOR 1) AS a, trim(both 'x' FROM name) AS b, position('1' IN name) AS c, overlay(name PLACING 'x' FROM 1) AS d, nullif(id, 1) AS e, greatest(id, 3) AS f, ROW(id, name) AS g, ARRAY[id, 1] AS h, feeling = 'sad' AS i, feeling::text AS j, extract(isodow FROM timestamp '2024-01-01') AS k FROM customers;
+SELECT substring(name FROM 1 FOR 1) AS a, trim(both 'x' FROM name) AS b, position('1' IN name) AS c, overlay(name PLACING 'x' FROM 1) AS d, nullif(id, 1) AS e, greatest(id, 3) AS f, ROW(id, name) = ROW(1, 'c1') AS g, ARRAY[id, 1] AS h, feeling = 'sad' AS i, feeling::text AS j, extract(isodow FROM timestamp '2024-01-01') AS k FROM customers;
 SELECT cast(amount AS numeric(10, 2)) AS a, amount::public.amount AS b, ordered_at::timestamp(3) AS c, interval '1 day' AS d, quantity::double precision AS e, code::character varying(3) AS f, fixed AS g, ARRAY[1, 2]::numeric(4, 1)[] AS h, '{1}'::int[] AS i, ordered_at::time with time zone AS j, interval '1' year AS k, '1 2:03'::interval day to second(2) AS l FROM orders;
 SELECT quantity AS "quantity", o."select", o.día, o."select" + 1 AS "from" FROM items o WHERE o."select" > 1;
 SELECT "select", count(*) AS "count", día FROM items GROUP BY "select", día;
-SELECT json_build_object('a', c.name) ->> 'a' AS j, jsonb_path_exists(note, '$.k ? (@ > 1)') AS p, note @? '$.k' AS q, note IS JSON AS r FROM (SELECT name, note::text AS note_text, note FROM customers) c CROSS JOIN (SELECT 1 AS one) o;
+SELECT json_build_object('a', c.name) ->> 'a' AS j, jsonb_path_exists(note, '$.k ? (@ > 1)') AS p, note @? '$.k' AS q  FROM (SELECT name, note::text AS note_text, note FROM customers) c CROSS JOIN (SELECT 1 AS one) o;
 SELECT 1 + 2 AS three WHERE 1 < 2;
 SELECT c.id FROM customers c WHERE c.vip;
 SELECT c.id FROM customers c JOIN products p ON c.vip AND CASE WHEN p.id > 3 THEN c.vip ELSE false END AND true;
@@ -78,3 +77,5 @@ SELECT abs(quantity - 3) AS a, sum(abs(quantity - 3)) AS s, count(*) FROM orders
 SELECT variance(quantity) IS NULL AS v, json_agg(id ORDER BY id) ->> 0 AS j, array_agg(DISTINCT region ORDER BY region DESC)::text AS a FROM (SELECT o.quantity, c.id, c.region FROM orders o, customers c WHERE o.id = c.id) x;
 SELECT t_1.id FROM customers t_1, customers, products "t.1" WHERE t_1.id = customers.id AND "t.1".id = t_1.id;
 SELECT current_date > date '2024-01-01' AS d, current_user IS NOT NULL AS u, now() > ordered_at AS n FROM orders;
+/* 16 */ SELECT name IS JSON AS j, id FROM customers WHERE (note::text IS JSON OBJECT);
+/* 17 */ SELECT JSON_VALUE(note, '$.k' RETURNING int DEFAULT 0 ON EMPTY) AS v, JSON_QUERY(note, '$.k ? (@ > $x)' PASSING id AS x WITH WRAPPER) AS q FROM customers;
