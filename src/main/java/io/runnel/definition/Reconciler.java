@@ -42,6 +42,7 @@ public class Reconciler {
                              WHERE f.stream_table_id = s.id AND f.snapshot IS NOT NULL) THEN 'ACTIVE'
                 ELSE 'INITIALIZING' END
             WHERE s.id = $1 AND s.version = $2""");
+    private static final Sql ANNOUNCE = Sql.of("SELECT pg_notify('runnel_schedule', $1)::text");
     private static final Sql WAITS = Sql.of("UPDATE runnel_internal.stream_table SET waits_for = $2 WHERE id = $1");
     private static final Sql FAILED = Sql.of("""
             WITH failed AS (
@@ -83,6 +84,7 @@ public class Reconciler {
             return carryOut(found.get())
                     .onFailure(failure -> !(failure instanceof Failure.Unavailable))
                     .recoverWithUni(failure -> failed(found.get(), failure))
+                    .call(done -> database.session(session -> session.query(ANNOUNCE, Long.toString(id))))
                     .flatMap(done -> streamTables.find(id));
         });
     }

@@ -1,0 +1,64 @@
+package io.runnel.cdc;
+
+import io.runnel.postgres.Listener;
+import io.runnel.sql.Sql;
+import io.smallrye.mutiny.Uni;
+import jakarta.enterprise.context.ApplicationScoped;
+import java.util.Collection;
+import java.util.stream.Collectors;
+
+/**
+ * The armed lock of a source: held exclusively while the service sleeps, it makes the source's writers notify.
+ *
+ * <p>Getting it proves that no writer that skipped its notification is still open; a look at the buffer afterwards closes
+ * the race with those that committed just before.
+ */
+@ApplicationScoped
+public class Arming {
+
+    private static final Sql LOCK =
+            Sql.of("SELECT pg_try_advisory_lock({}, $1::text::int) AS locked", Source.ARMED_LOCK_CLASS);
+    private static final Sql UNLOCK =
+            Sql.of("SELECT pg_advisory_unlock({}, $1::text::int) AS unlocked", Source.ARMED_LOCK_CLASS);
+    private static final Sql PENDING = Sql.of("""
+            SELECT current_setting('max_prepared_transactions')::int > 0 OR EXISTS (
+              SELECT FROM unnest($1::text::bigint[]) AS t(id)
+              WHERE coalesce(runnel_internal.pending_changes(t.id, pg_current_snapshot()), 0) > 0) AS pending""");
+
+    private final Listener listener;
+
+    Arming(Listener listener) {
+        this.listener = listener;
+    }
+
+    /**
+     * Tries, without waiting, to arm a source.
+     *
+     * @param tables the stream tables that rely on being woken up
+     * @return whether it is armed now: the lock is held and the tables have applied everything committed before
+     */
+    public Uni<Boolean> arm(int source, Collection<Long> tables) {
+        String id = Integer.toString(source);
+        String ids = tables.stream().map(String::valueOf).collect(Collectors.joining(",", "{", "}"));
+        return listener.session()
+                .map(session -> session.one(LOCK, id).flatMap(row -> {
+                    if (!row.orElseThrow().truth("locked")) {
+                        return Uni.createFrom().item(false);
+                    }
+                    return session.one(PENDING, ids)
+                            .map(found -> found.orElseThrow().truth("pending"))
+                            .flatMap(pending -> pending
+                                    ? disarm(source).replaceWith(false)
+                                    : Uni.createFrom().item(true));
+                }))
+                .orElse(Uni.createFrom().item(false));
+    }
+
+    /** Lets writers be again; does nothing if the source is not armed. */
+    public Uni<Void> disarm(int source) {
+        return listener.session()
+                .map(session ->
+                        session.one(UNLOCK, Integer.toString(source)).replaceWithVoid())
+                .orElse(Uni.createFrom().voidItem());
+    }
+}

@@ -1,0 +1,4 @@
+package io.runnel.cdc;
+
+/** An event: a writer announced changes of a source. */
+public record WokenUp(int source) {}

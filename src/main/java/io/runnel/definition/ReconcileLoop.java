@@ -1,0 +1,105 @@
+package io.runnel.definition;
+
+import io.runnel.catalog.StreamTable;
+import io.runnel.catalog.StreamTables;
+import io.runnel.cdc.Cleanup;
+import io.runnel.postgres.EventLoop;
+import io.runnel.postgres.Leadership;
+import io.runnel.postgres.Notification;
+import jakarta.enterprise.context.ApplicationScoped;
+import jakarta.enterprise.event.Observes;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.Map;
+import java.util.Set;
+import org.jboss.logging.Logger;
+
+/**
+ * Reconciles a definition when it is announced, and all of them from time to time, because an announcement may be lost.
+ * Only the leading process does. Each definition is reconciled by itself, never twice at once.
+ */
+@ApplicationScoped
+public class ReconcileLoop {
+
+    /** How often all definitions are looked at. */
+    public static final Duration INTERVAL = Duration.ofSeconds(5);
+
+    private static final Logger LOG = Logger.getLogger(ReconcileLoop.class);
+    private static final Duration RETRY_MIN = Duration.ofMillis(50);
+    private static final Duration RETRY_MAX = Duration.ofSeconds(2);
+
+    private final EventLoop loop;
+    private final Reconciler reconciler;
+    private final StreamTables streamTables;
+    private final Cleanup cleanup;
+
+    // Touched on the loop only.
+    private boolean leader;
+    private long term;
+    private final Set<Long> running = new HashSet<>();
+    private final Set<Long> again = new HashSet<>();
+    private final Map<Long, Duration> retries = new HashMap<>();
+
+    ReconcileLoop(EventLoop loop, Reconciler reconciler, StreamTables streamTables, Cleanup cleanup) {
+        this.loop = loop;
+        this.reconciler = reconciler;
+        this.streamTables = streamTables;
+        this.cleanup = cleanup;
+    }
+
+    void onLeadership(@Observes Leadership event) {
+        leader = event.held();
+        term++;
+        if (leader) {
+            sweep(term);
+        }
+    }
+
+    void onNotification(@Observes Notification event) {
+        if (leader && event.channel().equals("runnel_definition")) {
+            reconcile(Long.parseLong(event.payload()));
+        }
+    }
+
+    private void sweep(long inTerm) {
+        if (!leader || inTerm != term) {
+            return;
+        }
+        loop.start(
+                streamTables.all().call(all -> cleanup.removeUnused()),
+                all -> {
+                    all.stream().filter(StreamTable::unreconciled).forEach(table -> reconcile(table.id()));
+                    loop.after(INTERVAL, () -> sweep(inTerm));
+                },
+                thrown -> loop.after(INTERVAL, () -> sweep(inTerm)));
+    }
+
+    private void reconcile(long id) {
+        if (!running.add(id)) {
+            again.add(id);
+            return;
+        }
+        loop.start(
+                reconciler.reconcile(id),
+                table -> {
+                    retries.remove(id);
+                    finished(id);
+                },
+                thrown -> {
+                    Duration delay = retries.getOrDefault(id, RETRY_MIN);
+                    Duration next = delay.multipliedBy(2);
+                    retries.put(id, next.compareTo(RETRY_MAX) > 0 ? RETRY_MAX : next);
+                    LOG.debugf("stream_table=%d waits: %s", id, thrown.getMessage());
+                    loop.after(delay, () -> reconcile(id));
+                    finished(id);
+                });
+    }
+
+    private void finished(long id) {
+        running.remove(id);
+        if (leader && again.remove(id)) {
+            reconcile(id);
+        }
+    }
+}
