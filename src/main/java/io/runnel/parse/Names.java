@@ -11,9 +11,23 @@ final class Names {
     /** PostgreSQL cuts off what is longer, silently. */
     static final int BYTES_MAX = 63;
 
-    /** Names that no column may have: delta rules add columns of their own to an operator's. */
-    private static final Set<String> RESERVED =
-            Set.of("weight", "place", "lost", "stale", "key_hash", "group_rows", "before", "change", "number", "ctid");
+    /** Names that no column may have: delta rules add columns of their own to an operator's, PostgreSQL to a table's. */
+    private static final Set<String> RESERVED = Set.of(
+            "weight",
+            "place",
+            "lost",
+            "stale",
+            "key_hash",
+            "group_rows",
+            "before",
+            "change",
+            "number",
+            "ctid",
+            "tableoid",
+            "xmin",
+            "cmin",
+            "xmax",
+            "cmax");
 
     /** The names of state columns and of stored values. */
     private static final Pattern RESERVED_FORM = Pattern.compile("a\\d+_\\w+|old .*", Pattern.DOTALL);
@@ -26,12 +40,19 @@ final class Names {
     }
 
     Identifier fresh(String base) {
-        String name = shortened(RESERVED_FORM.matcher(base).matches() ? "_" + base : base, BYTES_MAX);
+        String name = allowed(base, "");
         for (int number = 2; !taken.add(name); number++) {
-            String suffix = "_" + number;
-            name = shortened(base, BYTES_MAX - suffix.length()) + suffix;
+            name = allowed(base, "_" + number);
         }
         return Identifier.of(name);
+    }
+
+    /** The suffix can make a reserved form of a name that was none: {@code a1_2}. */
+    private static String allowed(String base, String suffix) {
+        String name = shortened(base, BYTES_MAX - suffix.length()) + suffix;
+        return RESERVED_FORM.matcher(name).matches()
+                ? "_" + shortened(base, BYTES_MAX - suffix.length() - 1) + suffix
+                : name;
     }
 
     /** The text cut between two characters so that it has at most {@code bytesMax} bytes in UTF-8. */

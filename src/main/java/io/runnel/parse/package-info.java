@@ -14,7 +14,7 @@
  *
  * <p>Invariants: any text yields a {@code ParsedQuery}, in bounded time and stack; a query is supported if and only if no
  * operator of its tree is {@code Opaque}; the root's columns are the query's, in order; names are unique below the
- * nearest projection, aggregation or union, and none is {@code weight}, the name that deltas add.
+ * nearest projection, aggregation or union, and none is among those that delta rules add (see {@code Names}).
  *
  * <p>What this package cannot know and its caller checks: that the print, canonicalised, equals the original; that the
  * counts equal those of the stored rule; volatility; and which operator stands behind USING, NULLIF, IS DISTINCT FROM

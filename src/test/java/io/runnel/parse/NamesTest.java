@@ -17,6 +17,15 @@ class NamesTest {
     }
 
     @Test
+    void name_never_takes_a_form_that_delta_rules_use() {
+        Names names = new Names();
+        assertThat(names.fresh("a1").name()).isEqualTo("a1");
+        assertThat(names.fresh("a1").name()).isEqualTo("_a1_2");
+        assertThat(names.fresh("a1_sum").name()).isEqualTo("_a1_sum");
+        assertThat(names.fresh("old x").name()).isEqualTo("_old x");
+    }
+
+    @Test
     void long_name_is_cut_between_characters() {
         Names names = new Names();
         String base = "ü😀".repeat(20);
