@@ -35,7 +35,7 @@ class ArchitectureTest {
             Map.entry("catalog", Set.of("postgres", "sql")),
             Map.entry("cdc", Set.of("catalog", "postgres", "sql")),
             Map.entry("refresh", Set.of("cdc", "catalog", "delta", "operator", "postgres", "sql")),
-            Map.entry("schedule", Set.of("refresh", "catalog", "postgres")),
+            Map.entry("schedule", Set.of("refresh", "cdc", "catalog", "postgres", "sql")),
             Map.entry("projection", Set.of("catalog", "postgres", "sql")),
             Map.entry(
                     "definition",

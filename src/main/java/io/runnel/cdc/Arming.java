@@ -57,8 +57,7 @@ public class Arming {
     /** Lets writers be again; does nothing if the source is not armed. */
     public Uni<Void> disarm(int source) {
         return listener.session()
-                .map(session ->
-                        session.one(UNLOCK, Integer.toString(source)).replaceWithVoid())
+                .map(session -> session.one(UNLOCK, Integer.toString(source)).replaceWithVoid())
                 .orElse(Uni.createFrom().voidItem());
     }
 }

@@ -6,7 +6,9 @@ import io.runnel.definition.RelationFacts.Column;
 import io.runnel.definition.RelationFacts.Table;
 import io.runnel.delta.TreeTypes;
 import io.runnel.operator.ColumnType;
+import io.runnel.operator.Operator;
 import io.runnel.operator.Scan;
+import io.runnel.operator.UnionAll;
 import io.runnel.operator.Unsupported;
 import io.runnel.parse.ParsedQuery;
 import io.runnel.parse.Parser;
@@ -151,13 +153,14 @@ final class Compiler {
                         .map(types -> oids.stream()
                                 .map(oid -> java.util.Objects.requireNonNull(types.get(oid)))
                                 .toList()))
-                .map(answer -> new Compilation(
+                .map(answer -> TreeTypes.of(parsed.root(), facts, answer))
+                .map(types -> new Compilation(
                         canonical,
                         parsed.root(),
-                        List.of(),
+                        mixed(parsed.root(), types),
                         columns,
                         facts,
-                        Optional.of(TreeTypes.of(parsed.root(), facts, answer)),
+                        Optional.of(types),
                         false))
                 .onFailure(Failure.class)
                 .recoverWithItem(failure -> new Compilation(
@@ -168,6 +171,17 @@ final class Compiler {
                         facts,
                         Optional.empty(),
                         false));
+    }
+
+    /** A delta of one branch alone would have that branch's type, and mean something else in expressions above. */
+    private static List<Explanation.Refusal> mixed(Operator root, TreeTypes types) {
+        return root.walk()
+                .filter(UnionAll.class::isInstance)
+                .flatMap(union -> union.columns().stream()
+                        .filter(column -> types.type(union, column).name().isEmpty()))
+                .map(column -> refusal("the branches of a UNION differ in the type of column " + column.name()))
+                .distinct()
+                .toList();
     }
 
     private static Uni<Optional<Row>> misread() {

@@ -1,5 +1,6 @@
 package io.runnel.postgres;
 
+import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import io.quarkus.vertx.core.runtime.context.VertxContextSafetyToggle;
 import io.smallrye.common.vertx.VertxContext;
 import io.smallrye.mutiny.Uni;
@@ -34,12 +35,11 @@ public class EventLoop {
     /** Starts asynchronous work; its result is handed over on the loop. */
     public <T> void start(Uni<T> work, Consumer<? super T> success, Consumer<Throwable> failure) {
         run(() -> work.subscribe()
-                .with(
-                        result -> run(() -> success.accept(result)),
-                        thrown -> run(() -> failure.accept(thrown))));
+                .with(result -> run(() -> success.accept(result)), thrown -> run(() -> failure.accept(thrown))));
     }
 
     /** Runs work on the loop after a while; returns what {@link #cancel} takes. */
+    @CanIgnoreReturnValue
     public long after(Duration delay, Runnable work) {
         return vertx.setTimer(Math.max(1, delay.toMillis()), fired -> run(work));
     }

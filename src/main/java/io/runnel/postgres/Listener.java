@@ -81,8 +81,8 @@ public class Listener {
     }
 
     private Uni<Session> listen(Session opened) {
-        opened.onNotification((channel, payload) ->
-                loop.run(() -> notifications.fire(new Notification(channel, payload))));
+        opened.onNotification(
+                (channel, payload) -> loop.run(() -> notifications.fire(new Notification(channel, payload))));
         opened.onClose(() -> loop.run(() -> lost(opened)));
         return opened.execute(LISTEN).replaceWith(opened);
     }

@@ -1,5 +1,7 @@
 package io.runnel.postgres;
 
+import java.time.Instant;
+import java.time.OffsetDateTime;
 import java.util.Objects;
 import java.util.Optional;
 
@@ -34,6 +36,10 @@ public final class Row {
 
     public Optional<Double> optionalReal(String column) {
         return Optional.ofNullable(row.getDouble(column));
+    }
+
+    public Optional<Instant> optionalTime(String column) {
+        return Optional.ofNullable(row.getOffsetDateTime(column)).map(OffsetDateTime::toInstant);
     }
 
     public boolean truth(String column) {

@@ -1,0 +1,242 @@
+package io.runnel.schedule;
+
+import io.runnel.catalog.StreamTable;
+import io.runnel.cdc.Arming;
+import io.runnel.cdc.Cleanup;
+import io.runnel.cdc.WokenUp;
+import io.runnel.postgres.EventLoop;
+import io.runnel.postgres.Failure;
+import io.runnel.postgres.Leadership;
+import io.runnel.postgres.Notification;
+import io.runnel.refresh.RefreshReport;
+import io.runnel.refresh.Refresher;
+import jakarta.enterprise.context.ApplicationScoped;
+import jakarta.enterprise.event.Observes;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Random;
+import java.util.Set;
+import org.eclipse.microprofile.config.inject.ConfigProperty;
+import org.jboss.logging.Logger;
+
+/**
+ * Carries out what the {@link Scheduler} decides, while this process leads. All of its state is touched on the event loop
+ * only; what it knows of stream tables it reads from the catalog.
+ */
+@ApplicationScoped
+public class Conductor {
+
+    /** How often all stream tables are read again, because an announcement may be lost. */
+    public static final Duration RELOAD_INTERVAL = Duration.ofSeconds(30);
+
+    /** How often change buffers and the refresh history are pruned. */
+    public static final Duration PRUNE_INTERVAL = Duration.ofSeconds(1);
+
+    private static final Logger LOG = Logger.getLogger(Conductor.class);
+
+    private final EventLoop loop;
+    private final Refresher refresher;
+    private final Arming arming;
+    private final Cleanup cleanup;
+    private final ScheduleRows rows;
+    private final jakarta.enterprise.event.Event<WokenUp> wakeUps;
+    private final SchedulerSettings settings;
+
+    private Optional<Scheduler> scheduler = Optional.empty();
+    private long term;
+    private Optional<Long> timer = Optional.empty();
+    private final Map<Long, Set<Integer>> sources = new HashMap<>();
+    private final Set<Integer> prunable = new HashSet<>();
+
+    Conductor(
+            EventLoop loop,
+            Refresher refresher,
+            Arming arming,
+            Cleanup cleanup,
+            ScheduleRows rows,
+            jakarta.enterprise.event.Event<WokenUp> wakeUps,
+            @ConfigProperty(name = "runnel.refresh.concurrent-max", defaultValue = "8") int concurrentRefreshesMax) {
+        this.loop = loop;
+        this.refresher = refresher;
+        this.arming = arming;
+        this.cleanup = cleanup;
+        this.rows = rows;
+        this.wakeUps = wakeUps;
+        this.settings = SchedulerSettings.defaults(concurrentRefreshesMax);
+    }
+
+    void onLeadership(@Observes Leadership event) {
+        term++;
+        scheduler = event.held() ? Optional.of(new Scheduler(settings, new Random())) : Optional.empty();
+        if (event.held()) {
+            reload(term);
+            prune(term);
+        }
+    }
+
+    void onNotification(@Observes Notification event) {
+        if (scheduler.isEmpty()) {
+            return;
+        }
+        switch (event.channel()) {
+            case "runnel_wakeup" -> {
+                int source = Integer.parseInt(event.payload());
+                wakeUps.fire(new WokenUp(source));
+                long inTerm = term;
+                loop.start(
+                        arming.disarm(source),
+                        done -> tell(inTerm, new Event.WokenUp(source)),
+                        thrown -> tell(inTerm, new Event.WokenUp(source)));
+            }
+            case "runnel_definition", "runnel_schedule" -> settle(term, Long.parseLong(event.payload()));
+            default -> LOG.debugf("unknown channel=%s", event.channel());
+        }
+    }
+
+    private void reload(long inTerm) {
+        if (inTerm != term || scheduler.isEmpty()) {
+            return;
+        }
+        loop.start(
+                rows.ids(),
+                ids -> {
+                    ids.forEach(id -> settle(inTerm, id));
+                    Set.copyOf(sources.keySet()).stream()
+                            .filter(id -> !ids.contains(id))
+                            .forEach(id -> settle(inTerm, id));
+                    loop.after(RELOAD_INTERVAL, () -> reload(inTerm));
+                },
+                thrown -> loop.after(RELOAD_INTERVAL, () -> reload(inTerm)));
+    }
+
+    /** Tells the scheduler what the catalog says of a stream table now. */
+    private void settle(long inTerm, long id) {
+        loop.start(
+                rows.read(id),
+                found -> {
+                    if (found.isEmpty() || found.get().row().status().equals("ERROR")) {
+                        sources.remove(id);
+                        tell(inTerm, new Event.TableRemoved(id));
+                    } else if (!found.get().row().unreconciled()) {
+                        defined(inTerm, found.get());
+                    }
+                },
+                thrown -> LOG.debugf("stream_table=%d cannot be read: %s", id, thrown.getMessage()));
+    }
+
+    private void defined(long inTerm, ScheduleRows.Entry entry) {
+        StreamTable row = entry.row();
+        ScheduledTable table;
+        try {
+            table = entry.table();
+        } catch (IllegalArgumentException invalid) {
+            loop.start(rows.refuse(row.id(), String.valueOf(invalid.getMessage())), done -> {}, thrown -> {});
+            return;
+        }
+        sources.put(row.id(), table.reads().sources());
+        tell(inTerm, new Event.TableDefined(table));
+        tell(
+                inTerm,
+                switch (row.status()) {
+                    case "PAUSED" -> new Event.Paused(row.id());
+                    case "SUSPENDED" -> new Event.Suspended(row.id());
+                    default -> new Event.Resumed(row.id());
+                });
+        if (entry.requested()) {
+            tell(inTerm, new Event.RefreshRequested(row.id()));
+        }
+    }
+
+    private void tell(long inTerm, Event event) {
+        if (inTerm != term || scheduler.isEmpty()) {
+            return;
+        }
+        List<Decision> decisions = scheduler.get().next(event, Instant.now());
+        decisions.forEach(decision -> carryOut(inTerm, decision));
+        setTimer(inTerm);
+    }
+
+    private void setTimer(long inTerm) {
+        timer.ifPresent(loop::cancel);
+        timer = scheduler
+                .flatMap(Scheduler::nextDueAt)
+                .map(due -> loop.after(
+                        Duration.between(Instant.now(), due).isNegative()
+                                ? Duration.ZERO
+                                : Duration.between(Instant.now(), due),
+                        () -> tell(inTerm, new Event.Tick())));
+    }
+
+    private void carryOut(long inTerm, Decision decision) {
+        if (decision instanceof Decision.StartRefresh start) {
+            refresh(inTerm, start.id());
+        } else if (decision instanceof Decision.Arm arm) {
+            loop.start(
+                    arming.arm(arm.source(), arm.tables()),
+                    armed -> tell(
+                            inTerm, armed ? new Event.SourceArmed(arm.source()) : new Event.ArmFailed(arm.source())),
+                    thrown -> tell(inTerm, new Event.ArmFailed(arm.source())));
+        } else if (decision instanceof Decision.Disarm disarm) {
+            loop.start(arming.disarm(disarm.source()), done -> {}, thrown -> {});
+        } else if (decision instanceof Decision.Suspend suspend) {
+            LOG.warnf("stream_table=%d suspended after consecutive errors", suspend.id());
+            loop.start(rows.suspend(suspend.id()), done -> {}, thrown -> {});
+        }
+    }
+
+    private void refresh(long inTerm, long id) {
+        loop.start(
+                refresher.refresh(id),
+                report -> {
+                    if (report.changes() > 0 || report.mode().equals("FULL")) {
+                        prunable.addAll(sources.getOrDefault(id, Set.of()));
+                    }
+                    tell(inTerm, new Event.RefreshFinished(id, result(report)));
+                },
+                thrown -> {
+                    RunResult result = result(thrown);
+                    if (result == RunResult.FAILED || result == RunResult.FAILED_FOR_GOOD) {
+                        LOG.warnf("stream_table=%d refresh failed: %s", id, thrown.getMessage());
+                    }
+                    tell(inTerm, new Event.RefreshFinished(id, result));
+                });
+    }
+
+    private static RunResult result(RefreshReport report) {
+        return report.changedRows() ? RunResult.CHANGED : RunResult.NOTHING_TO_DO;
+    }
+
+    private static RunResult result(Throwable thrown) {
+        if (thrown instanceof Failure.NotFound) {
+            return RunResult.NOTHING_TO_DO;
+        }
+        if (thrown instanceof Failure.Internal failure && failure.code().equals("contents-differ")) {
+            return RunResult.FAILED_FOR_GOOD;
+        }
+        boolean busy = thrown instanceof Failure failure
+                && (failure instanceof Failure.Unavailable || failure.code().equals("not-initialized"));
+        return busy ? RunResult.BUSY : RunResult.FAILED;
+    }
+
+    private void prune(long inTerm) {
+        if (inTerm != term || scheduler.isEmpty()) {
+            return;
+        }
+        Set<Integer> now = Set.copyOf(prunable);
+        prunable.clear();
+        now.forEach(source -> loop.start(
+                cleanup.prune(source),
+                deleted -> {
+                    if (deleted >= Cleanup.BATCH_ROWS_MAX) {
+                        prunable.add(source);
+                    }
+                },
+                thrown -> prunable.add(source)));
+        loop.after(PRUNE_INTERVAL, () -> prune(inTerm));
+    }
+}

@@ -1,0 +1,134 @@
+package io.runnel.schedule;
+
+import io.runnel.catalog.StreamTable;
+import io.runnel.catalog.StreamTables;
+import io.runnel.postgres.Database;
+import io.runnel.postgres.Row;
+import io.runnel.refresh.Plans;
+import io.runnel.schedule.ScheduledTable.Notice;
+import io.runnel.schedule.ScheduledTable.Reads;
+import io.runnel.sql.Sql;
+import io.smallrye.mutiny.Uni;
+import jakarta.enterprise.context.ApplicationScoped;
+import java.time.DateTimeException;
+import java.time.ZoneId;
+import java.time.ZoneOffset;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+
+/** What the scheduler needs of the catalog. */
+@ApplicationScoped
+class ScheduleRows {
+
+    private static final Sql IDS = Sql.of("""
+            WITH pruned AS (
+              DELETE FROM runnel_internal.refresh_history AS h
+              USING runnel_internal.stream_table AS s, LATERAL (
+                SELECT k.id FROM runnel_internal.refresh_history AS k
+                WHERE k.stream_table_id = s.id ORDER BY k.id DESC OFFSET 1000 LIMIT 1
+              ) AS oldest
+              WHERE h.stream_table_id = s.id AND h.id <= oldest.id
+            )
+            SELECT id FROM runnel_internal.stream_table ORDER BY id""");
+    private static final Sql READS = Sql.of("""
+            SELECT d.source_id::bigint AS source, u.id AS upstream,
+              s.refresh_requests > coalesce(f.refresh_requests, 0)
+                OR s.reinitialize_requests > coalesce(f.reinitialize_requests, 0)
+                OR (s.initialize AND f.snapshot IS NULL) AS requested
+            FROM runnel_internal.stream_table AS s
+            LEFT JOIN runnel_internal.frontier AS f ON f.stream_table_id = s.id
+            LEFT JOIN runnel_internal.dependency AS d ON d.stream_table_id = s.id
+            LEFT JOIN runnel_internal.stream_table AS u ON u.relation = d.relation
+            WHERE s.id = $1""");
+    private static final Sql SUSPEND =
+            Sql.of("UPDATE runnel_internal.stream_table SET status = 'SUSPENDED', wanted = 'SUSPENDED' WHERE id = $1");
+    private static final Sql REFUSE = Sql.of("""
+            WITH refused AS (
+              UPDATE runnel_internal.stream_table SET status = 'ERROR' WHERE id = $1 RETURNING id
+            )
+            UPDATE runnel_internal.frontier
+            SET last_error = $2, last_error_code = 'invalid-schedule', last_error_at = clock_timestamp(),
+              last_error_hint = 'alter the schedule'
+            WHERE stream_table_id IN (SELECT id FROM refused)""");
+
+    private final Database database;
+    private final StreamTables streamTables;
+    private final Plans plans;
+
+    ScheduleRows(Database database, StreamTables streamTables, Plans plans) {
+        this.database = database;
+        this.streamTables = streamTables;
+        this.plans = plans;
+    }
+
+    /** A definition with what it reads. */
+    record Entry(StreamTable row, Reads reads, Notice notice, boolean requested) {
+
+        /** Throws {@link IllegalArgumentException} if the schedule cannot be read. */
+        ScheduledTable table() {
+            return new ScheduledTable(row.id(), Schedule.parse(row.schedule()), zone(row.timeZone()), reads, notice);
+        }
+
+        private static ZoneId zone(String name) {
+            try {
+                return ZoneId.of(name);
+            } catch (DateTimeException unknown) {
+                return ZoneOffset.UTC;
+            }
+        }
+    }
+
+    Uni<List<Long>> ids() {
+        return database.session(session -> session.query(IDS))
+                .map(found -> found.stream().map(row -> row.number("id")).toList());
+    }
+
+    Uni<Optional<Entry>> read(long id) {
+        return streamTables.find(id).flatMap(found -> {
+            if (found.isEmpty()
+                    || found.get().unreconciled()
+                    || found.get().status().equals("ERROR")) {
+                return Uni.createFrom()
+                        .item(found.map(row ->
+                                new Entry(row, new Reads(Set.of(), Set.of(), Map.of()), Notice.WAKE_UPS, false)));
+            }
+            return database.session(session -> session.query(READS, id))
+                    .flatMap(reads ->
+                            plans.plan(id).map(plan -> Optional.of(entry(found.get(), reads, plan.captured()))));
+        });
+    }
+
+    private static Entry entry(StreamTable row, List<Row> rows, boolean captured) {
+        Set<Integer> sources = new HashSet<>();
+        Set<Long> upstream = new HashSet<>();
+        Map<Integer, Long> sourceOf = new HashMap<>();
+        boolean requested = false;
+        for (Row read : rows) {
+            requested = read.truth("requested");
+            Optional<Integer> source = read.optionalNumber("source").map(Long::intValue);
+            source.ifPresent(sources::add);
+            read.optionalNumber("upstream").ifPresent(id -> {
+                upstream.add(id);
+                source.ifPresent(number -> sourceOf.put(number, id));
+            });
+        }
+        return new Entry(
+                row,
+                new Reads(sources, upstream, sourceOf),
+                captured ? Notice.WAKE_UPS : Notice.POLLED_ALWAYS,
+                requested);
+    }
+
+    Uni<Void> suspend(long id) {
+        return database.session(session -> session.query(SUSPEND, id)).replaceWithVoid();
+    }
+
+    /** Records that the schedule of a definition cannot be read. */
+    Uni<Void> refuse(long id, String reason) {
+        return database.session(session -> session.query(REFUSE, id, reason)).replaceWithVoid();
+    }
+}
