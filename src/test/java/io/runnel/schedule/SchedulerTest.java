@@ -121,7 +121,7 @@ class SchedulerTest {
         assertThat(finish(1, RunResult.CHANGED)).hasSize(1);
         assertThat(after(Duration.ofMillis(250))).contains(new StartRefresh(2, Reason.RETRY));
         var unused = tell(new Event.SourceArmed(ORDERS));
-        var alsoUnused = finish(2, RunResult.CHANGED);
+        var unusedToo = finish(2, RunResult.CHANGED);
 
         assertThat(after(Duration.ofMillis(20))).contains(new StartRefresh(2, Reason.POLL));
     }
@@ -191,7 +191,7 @@ class SchedulerTest {
         Reads nothing = new Reads(Set.of(), Set.of(), Map.of());
         var unused = tell(new Event.TableDefined(
                 new ScheduledTable(1, Schedule.parse("on-change"), ZoneOffset.UTC, nothing, Notice.POLLED_ALWAYS)));
-        var alsoUnused = finish(1, RunResult.NOTHING_TO_DO);
+        var unusedToo = finish(1, RunResult.NOTHING_TO_DO);
 
         assertThat(after(Duration.ofMillis(999))).isEmpty();
         assertThat(after(Duration.ofMillis(1))).containsExactly(new StartRefresh(1, Reason.POLL));
@@ -268,7 +268,7 @@ class SchedulerTest {
         assertThat(defineOver(2, "downstream", 1)).isNotEmpty();
         for (int round = 0; round < 5; round++) {
             var unused = finish(1, RunResult.CHANGED);
-            var alsoUnused = finish(2, RunResult.CHANGED);
+            var unusedToo = finish(2, RunResult.CHANGED);
             assertThat(scheduler.running()).isPositive();
         }
     }

@@ -87,7 +87,7 @@ final class SimulatedWorld {
         tables.forEach((id, table) -> {
             if (wantsFreshness(table, new HashSet<>())) {
                 for (int source : table.reads().sources()) {
-                    if (!applied.get(id).getOrDefault(source, -1).equals(log(source).version)) {
+                    if (appliedVersion(id, source) != log(source).version) {
                         forgotten.add(id + " " + table.schedule().text() + " lacks " + source);
                     }
                 }
@@ -109,7 +109,7 @@ final class SimulatedWorld {
     }
 
     private void disturb() {
-        long id = 1 + random.nextInt(TABLES);
+        long id = random.nextLong(1, TABLES + 1L);
         switch (random.nextInt(60)) {
             case 0 -> define(id);
             case 1 -> {
@@ -221,8 +221,7 @@ final class SimulatedWorld {
             return;
         }
         Log log = log(arm.source());
-        boolean pending =
-                arm.tables().stream().anyMatch(id -> applied.get(id).getOrDefault(arm.source(), -1) < log.version);
+        boolean pending = arm.tables().stream().anyMatch(id -> appliedVersion(id, arm.source()) < log.version);
         log.held = log.writers == 0 && !pending;
         tell(log.held ? new Event.SourceArmed(arm.source()) : new Event.ArmFailed(arm.source()));
     }
@@ -231,9 +230,12 @@ final class SimulatedWorld {
         check(running.add(id), "two runs at once of " + id);
         check(running.size() <= refreshesMax, "too many runs");
         ScheduledTable table = tables.get(id);
-        check(table != null, "run of a removed table " + id);
+        if (table == null) {
+            violations.add("run of a removed table " + id);
+            return;
+        }
         for (long other : table.reads().upstream()) {
-            boolean once = finishedOrder.getOrDefault(other, -1L) > startedOrder.get(id);
+            boolean once = finishedOrder.getOrDefault(other, -1L) > startedOrder.getOrDefault(id, -1L);
             check(once || !running.contains(other) || !tables.containsKey(other), id + " did not wait for " + other);
         }
         startedOrder.put(id, order++);
@@ -298,6 +300,10 @@ final class SimulatedWorld {
 
     private void later(int withinMillis, Runnable action) {
         tasks.add(new Task(now.plusMillis(random.nextInt(withinMillis)), order++, action));
+    }
+
+    private int appliedVersion(long id, int source) {
+        return applied.getOrDefault(id, Map.of()).getOrDefault(source, -1);
     }
 
     private Log log(int source) {
