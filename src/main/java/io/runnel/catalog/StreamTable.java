@@ -7,6 +7,7 @@ import jakarta.persistence.Id;
 import jakarta.persistence.Table;
 import java.time.Instant;
 import java.util.Optional;
+import org.hibernate.annotations.ColumnTransformer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -20,6 +21,8 @@ public class StreamTable {
     @Id
     long id;
 
+    // The driver returns null for an oid.
+    @ColumnTransformer(read = "(relation::bigint)")
     long relation;
 
     @Column(name = "schema_name")

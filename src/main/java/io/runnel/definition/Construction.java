@@ -32,6 +32,10 @@ final class Construction {
     private static final Sql DEPENDENCY = Sql.of("""
             INSERT INTO runnel_internal.dependency (stream_table_id, relation, source_id)
             VALUES ($1, $2::bigint::oid, nullif($3::text, '')::integer)""");
+    // Two definitions over one source would otherwise update the rights of its buffer at once, which PostgreSQL
+    // refuses.
+    private static final Sql LOCK_SOURCES =
+            Sql.of("SELECT id FROM runnel_internal.source WHERE id = ANY ($1::text::integer[]) ORDER BY id FOR UPDATE");
     private static final Sql SHAPE = Sql.of("""
             SELECT a.attname::text AS name, format_type(a.atttypid, a.atttypmod) AS type
             FROM pg_attribute AS a

@@ -72,7 +72,10 @@ public class ReconcileLoop {
                     all.stream().filter(StreamTable::unreconciled).forEach(table -> reconcile(table.id()));
                     loop.after(INTERVAL, () -> sweep(inTerm));
                 },
-                thrown -> loop.after(INTERVAL, () -> sweep(inTerm)));
+                thrown -> {
+                    LOG.warnf("the definitions cannot be read: %s", thrown);
+                    loop.after(INTERVAL, () -> sweep(inTerm));
+                });
     }
 
     private void reconcile(long id) {

@@ -31,7 +31,8 @@ final class DatabaseFailures {
         String detail = text(error.getDetail());
         String hint = text(error.getHint());
         String code = "postgres-" + state.toLowerCase(Locale.ROOT);
-        if (TRANSIENT.contains(state) || state.startsWith("08")) {
+        boolean concurrent = state.equals("XX000") && message.startsWith("tuple concurrently ");
+        if (TRANSIENT.contains(state) || state.startsWith("08") || concurrent) {
             return new Failure.Unavailable(code, message, detail, error);
         }
         if (state.equals("42501")) {

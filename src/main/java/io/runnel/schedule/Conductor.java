@@ -111,7 +111,10 @@ public class Conductor {
                             .forEach(id -> settle(inTerm, id));
                     loop.after(RELOAD_INTERVAL, () -> reload(inTerm));
                 },
-                thrown -> loop.after(RELOAD_INTERVAL, () -> reload(inTerm)));
+                thrown -> {
+                    LOG.warnf("the stream tables cannot be read: %s", thrown);
+                    loop.after(RELOAD_INTERVAL, () -> reload(inTerm));
+                });
     }
 
     /** Tells the scheduler what the catalog says of a stream table now. */
