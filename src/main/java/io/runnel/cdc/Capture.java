@@ -28,11 +28,15 @@ public class Capture {
     /** How long a writer may at most queue behind the installation of capture. */
     public static final Duration LOCK_TIMEOUT = Duration.ofMillis(50);
 
-    private static final Sql TIMEOUT = Sql.of("SET LOCAL lock_timeout = '50ms'; SET LOCAL search_path = pg_catalog");
+    private static final Sql TIMEOUT = Sql.of(
+            "SET LOCAL lock_timeout = '50ms'; SET LOCAL client_min_messages = warning; SET LOCAL search_path = pg_catalog");
     private static final Sql REGISTER = Sql.of("""
             INSERT INTO runnel_internal.source (relation, row_level)
             SELECT c.oid, c.relkind = 'p' FROM pg_class AS c WHERE c.oid = $1::bigint::oid
             ON CONFLICT (relation) DO NOTHING""");
+    // A statement of its own: what FIND reads must be read after the lock was obtained.
+    private static final Sql LOCK =
+            Sql.of("SELECT id FROM runnel_internal.source WHERE relation = $1::bigint::oid FOR UPDATE");
     private static final Sql FIND = Sql.of("""
             SELECT s.id::bigint AS id, s.relation::bigint AS relation, s.columns::bigint[] AS columns, s.row_level,
               n.nspname::text AS schema_name, c.relname::text AS table_name,
@@ -43,8 +47,7 @@ public class Capture {
             FROM runnel_internal.source AS s
             JOIN pg_class AS c ON c.oid = s.relation
             JOIN pg_namespace AS n ON n.oid = c.relnamespace
-            WHERE s.relation = $1::bigint::oid
-            FOR UPDATE OF s""");
+            WHERE s.relation = $1::bigint::oid""");
     private static final Sql COLUMNS = Sql.of("""
             SELECT a.attnum::bigint AS number, a.attname::text AS name,
               format_type(b.oid, -1) AS type,
@@ -97,7 +100,8 @@ public class Capture {
     public Uni<Source> ensure(long relation, List<Long> columns, boolean refresh) {
         return database.session(session -> session.query(REGISTER, relation))
                 .flatMap(registered -> database.transaction(session -> session.execute(TIMEOUT)
-                        .flatMap(set -> session.one(FIND, relation))
+                        .flatMap(set -> session.query(LOCK, relation))
+                        .flatMap(locked -> session.one(FIND, relation))
                         .flatMap(found -> widen(session, found.orElseThrow(() -> gone(relation)), columns, refresh))));
     }
 

@@ -18,6 +18,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Collectors;
 
 /**
  * Builds, in one transaction, everything in the database that a definition stands for: its view, its dependencies, the
@@ -81,7 +82,7 @@ final class Construction {
     Uni<Void> build(Optional<String> fullReason) {
         Identifier owner = Identifier.of(table.owner());
         return session.execute(Sql.of(
-                        "SET LOCAL lock_timeout = '5s'; SET LOCAL ROLE {}; LOCK TABLE ONLY {} IN SHARE ROW EXCLUSIVE MODE; SET LOCAL ROLE NONE",
+                        "SET LOCAL lock_timeout = '5s'; SET LOCAL client_min_messages = warning; SET LOCAL ROLE {}; LOCK TABLE ONLY {} IN SHARE ROW EXCLUSIVE MODE; SET LOCAL ROLE NONE",
                         owner,
                         table.name()))
                 .flatMap(locked -> session.one(VERSION, table.id()))
@@ -141,7 +142,12 @@ final class Construction {
             grants.add(
                     Sql.of("GRANT SELECT ({}) ON {} TO {};", columns, capture.buffer(), Identifier.of(table.owner())));
         }
-        return grants.isEmpty() ? Uni.createFrom().voidItem() : session.execute(Sql.join("\n", grants));
+        String ids = captures.values().stream()
+                .map(capture -> Integer.toString(capture.id()))
+                .collect(Collectors.joining(",", "{", "}"));
+        return grants.isEmpty()
+                ? Uni.createFrom().voidItem()
+                : session.query(LOCK_SOURCES, ids).flatMap(locked -> session.execute(Sql.join("\n", grants)));
     }
 
     private Uni<Void> states() {

@@ -48,8 +48,8 @@ public final class Application {
     public static Sql statement(Target target, List<Sql> expressions, Sql change) {
         Application application = new Application(target);
         List<Sql> all = new ArrayList<>(expressions);
-        List<Sql> names =
-                new ArrayList<>(target.columns().stream().map(Identifier::sql).toList());
+        List<Sql> names = new ArrayList<>(
+                application.columns.stream().map(Identifier::sql).toList());
         names.add(Sql.of("weight"));
         all.add(Sql.of("\"change\" ({}) AS (\n{}\n)", names, change));
         all.add(Sql.of(
