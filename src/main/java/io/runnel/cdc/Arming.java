@@ -5,6 +5,8 @@ import io.runnel.sql.Sql;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
 import java.util.Collection;
+import java.util.HashSet;
+import java.util.Set;
 import java.util.stream.Collectors;
 
 /**
@@ -27,6 +29,9 @@ public class Arming {
 
     private final Listener listener;
 
+    // Touched on the event loop only. A lock that went with its session is released once too often, which does no harm.
+    private final Set<Integer> held = new HashSet<>();
+
     Arming(Listener listener) {
         this.listener = listener;
     }
@@ -45,6 +50,7 @@ public class Arming {
                     if (!row.orElseThrow().truth("locked")) {
                         return Uni.createFrom().item(false);
                     }
+                    held.add(source);
                     return session.one(PENDING, ids)
                             .map(found -> found.orElseThrow().truth("pending"))
                             .flatMap(pending -> pending
@@ -56,6 +62,9 @@ public class Arming {
 
     /** Lets writers be again; does nothing if the source is not armed. */
     public Uni<Void> disarm(int source) {
+        if (!held.remove(source)) {
+            return Uni.createFrom().voidItem();
+        }
         return listener.session()
                 .map(session -> session.one(UNLOCK, Integer.toString(source)).replaceWithVoid())
                 .orElse(Uni.createFrom().voidItem());

@@ -161,7 +161,7 @@ public final class Application {
     private Sql byImage(List<Sql> all) {
         List<Integer> hashable =
                 hashable(IntStream.range(0, columns.size()).boxed().toList());
-        Sql image = Sql.of("ROW({}) *= ROW({})", of("t", target.columns()), of("n", columns));
+        Sql image = Sql.of("ROW({})::record *= ROW({})::record", of("t", target.columns()), of("n", columns));
         Sql found = hashable.isEmpty()
                 ? image
                 : Sql.of(

@@ -18,6 +18,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.eclipse.microprofile.config.inject.ConfigProperty;
 
 /**
  * Refreshes stream tables: one refresh is one REPEATABLE READ transaction, whose snapshot is the new frontier.
@@ -94,12 +95,21 @@ public class Refresher {
             UPDATE runnel_internal.dependency SET partitions = $3
             WHERE stream_table_id = $1 AND relation = $2::bigint::oid""");
 
+    /** Whether every refresh is compared with the query before it commits; costs a recomputation. */
+    private final boolean verified;
+
     private final Database database;
     private final Plans plans;
     private final Event<RefreshCompleted> completed;
     private final Event<RefreshFailed> failed;
 
-    Refresher(Database database, Plans plans, Event<RefreshCompleted> completed, Event<RefreshFailed> failed) {
+    Refresher(
+            Database database,
+            Plans plans,
+            Event<RefreshCompleted> completed,
+            Event<RefreshFailed> failed,
+            @ConfigProperty(name = "runnel.refresh.verify", defaultValue = "false") boolean verified) {
+        this.verified = verified;
         this.database = database;
         this.plans = plans;
         this.completed = completed;
@@ -196,7 +206,18 @@ public class Refresher {
                         plan,
                         () -> apply(
                                 session, plan, delta.get(), situation.frontier().orElseThrow()))
+                .call(written -> check(session, plan))
                 .flatMap(written -> advance(session, plan, situation, "DIFFERENTIAL", "changes", written));
+    }
+
+    private Uni<Void> check(Session session, MaintenancePlan plan) {
+        if (!verified) {
+            return Uni.createFrom().voidItem();
+        }
+        return asOwner(session, plan, () -> compare(session, plan, 0))
+                .flatMap(found -> found.equal()
+                        ? Uni.createFrom().voidItem()
+                        : Uni.createFrom().failure(inconsistent(plan)));
     }
 
     private Uni<RefreshReport> nothing(Session session, MaintenancePlan plan, Situation situation) {
