@@ -12,6 +12,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /** One connection to the database, for as long as its holder needs it. Confined to one event loop. */
 public final class Session {
@@ -23,7 +24,7 @@ public final class Session {
     }
 
     /** Runs one statement with bound values; numbers, texts and booleans only, all else as text with a cast. */
-    public Uni<List<Row>> query(Sql sql, Object... values) {
+    public Uni<List<Row>> query(Sql sql, @Nullable Object... values) {
         return connection
                 .preparedQuery(sql.text())
                 .execute(Tuple.tuple(new ArrayList<>(Arrays.asList(values))))
@@ -33,7 +34,7 @@ public final class Session {
     }
 
     /** As {@link #query}, for at most one row. */
-    public Uni<Optional<Row>> one(Sql sql, Object... values) {
+    public Uni<Optional<Row>> one(Sql sql, @Nullable Object... values) {
         return query(sql, values).map(rows -> rows.stream().findFirst());
     }
 

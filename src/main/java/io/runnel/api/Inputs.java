@@ -1,0 +1,126 @@
+package io.runnel.api;
+
+import io.runnel.postgres.Failure;
+import io.runnel.schedule.Schedule;
+import io.runnel.sql.QualifiedName;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+
+/** Reads what stands in paths, queries and bodies; what cannot be read is {@link Failure.Invalid}. */
+final class Inputs {
+
+    static final Duration WAIT_MAX = Duration.ofSeconds(60);
+
+    private static final Pattern WAIT = Pattern.compile("([0-9]{1,6})(ms|s|m)");
+    private static final Set<String> MODES = Set.of("AUTO", "DIFFERENTIAL", "FULL");
+    private static final int NAME_BYTES_MAX = 63;
+
+    private static final String SCHEDULE = "schedule";
+
+    private Inputs() {}
+
+    static QualifiedName name(String text) {
+        QualifiedName name;
+        try {
+            name = QualifiedName.parse(text);
+        } catch (IllegalArgumentException invalid) {
+            throw new Failure.Invalid(
+                    "invalid-name", text + " is not a name", "write schema.table, and unusual parts in double quotes");
+        }
+        for (String part : List.of(name.schema().name(), name.name().name())) {
+            if (part.getBytes(StandardCharsets.UTF_8).length > NAME_BYTES_MAX) {
+                throw new Failure.Invalid(
+                        "invalid-name", part + " is too long for a name", "a name has at most 63 bytes");
+            }
+        }
+        return name;
+    }
+
+    /** How long a request may take to see what it asked for: {@code 500ms}, {@code 2s}, {@code 1m}. */
+    static Duration waiting(String text) {
+        Matcher matcher = WAIT.matcher(text);
+        if (!matcher.matches()) {
+            throw invalidWait(text);
+        }
+        long count = Long.parseLong(matcher.group(1));
+        Duration wait =
+                switch (matcher.group(2)) {
+                    case "ms" -> Duration.ofMillis(count);
+                    case "s" -> Duration.ofSeconds(count);
+                    default -> Duration.ofMinutes(count);
+                };
+        if (wait.compareTo(WAIT_MAX) > 0) {
+            throw invalidWait(text);
+        }
+        return wait;
+    }
+
+    private static Failure invalidWait(String text) {
+        return new Failure.Invalid(
+                "invalid-wait",
+                text + " is not a time to wait",
+                "write for example 500ms, 2s or 1m; at most " + WAIT_MAX.toSeconds() + "s");
+    }
+
+    /** Read as the scheduler reads it; what it does not understand must not be stored. */
+    static String schedule(String text) {
+        Schedule read;
+        try {
+            read = Schedule.parse(text(SCHEDULE, text));
+        } catch (IllegalArgumentException invalid) {
+            throw new Failure.Invalid("invalid-schedule", String.valueOf(invalid.getMessage()), "");
+        }
+        return read.text();
+    }
+
+    static String mode(String text) {
+        String mode = text.toUpperCase(Locale.ROOT);
+        if (!MODES.contains(mode)) {
+            throw new Failure.Invalid(
+                    "invalid-refresh-mode", text + " is not a refresh mode", "use AUTO, DIFFERENTIAL or FULL");
+        }
+        return mode;
+    }
+
+    static long number(String parameter, String text, long min, long max) {
+        try {
+            long number = Long.parseLong(text);
+            if (number >= min && number <= max) {
+                return number;
+            }
+        } catch (NumberFormatException invalid) {
+            // Reported below, together with what is out of range.
+        }
+        throw new Failure.Invalid(
+                "invalid-parameter", parameter + " must be a whole number from " + min + " to " + max, "");
+    }
+
+    static boolean truth(String parameter, String text) {
+        if (text.equals("true") || text.equals("false")) {
+            return text.equals("true");
+        }
+        throw new Failure.Invalid("invalid-parameter", parameter + " must be true or false", "");
+    }
+
+    /** A body that must be there. */
+    static <T> T body(@Nullable T body) {
+        if (body == null) {
+            throw new Failure.Invalid("missing-body", "the request has no body", "send a JSON object");
+        }
+        return body;
+    }
+
+    /** PostgreSQL's texts hold everything but this one character. */
+    static String text(String property, String text) {
+        if (text.indexOf('\0') >= 0) {
+            throw new Failure.Invalid("invalid-request", property + " contains a null character", "");
+        }
+        return text;
+    }
+}

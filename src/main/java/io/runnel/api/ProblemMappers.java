@@ -1,0 +1,166 @@
+package io.runnel.api;
+
+import com.fasterxml.jackson.core.JacksonException;
+import com.fasterxml.jackson.core.JsonLocation;
+import com.fasterxml.jackson.databind.JsonMappingException;
+import com.fasterxml.jackson.databind.exc.MismatchedInputException;
+import com.fasterxml.jackson.databind.exc.UnrecognizedPropertyException;
+import io.runnel.postgres.Failure;
+import jakarta.validation.ConstraintViolation;
+import jakarta.validation.ConstraintViolationException;
+import jakarta.validation.Path;
+import jakarta.ws.rs.NotFoundException;
+import jakarta.ws.rs.WebApplicationException;
+import jakarta.ws.rs.core.HttpHeaders;
+import jakarta.ws.rs.core.Response;
+import java.util.Collection;
+import java.util.Locale;
+import java.util.stream.Collectors;
+import org.jboss.logging.Logger;
+import org.jboss.resteasy.reactive.server.ServerExceptionMapper;
+import org.jspecify.annotations.Nullable;
+
+/** Turns whatever a request ended in into a {@link Problem}. Here, and nowhere else, such failures are logged. */
+class ProblemMappers {
+
+    private static final Logger LOG = Logger.getLogger(ProblemMappers.class);
+    private static final int RETRY_AFTER_SECONDS = 1;
+
+    @ServerExceptionMapper
+    Response failure(Failure failure) {
+        Problem problem = Problem.of(failure);
+        if (failure instanceof Failure.Internal) {
+            LOG.errorf(
+                    failure,
+                    "request failed: code=%s detail=%s instance=%s",
+                    failure.code(),
+                    failure.detail(),
+                    problem.instance());
+        } else if (failure instanceof Failure.Unavailable) {
+            LOG.warnf(
+                    "request refused: code=%s message=%s detail=%s",
+                    failure.code(), failure.message(), failure.detail());
+            return Response.fromResponse(problem.response())
+                    .header(HttpHeaders.RETRY_AFTER, RETRY_AFTER_SECONDS)
+                    .build();
+        }
+        return problem.response();
+    }
+
+    @ServerExceptionMapper
+    Response mismatch(MismatchedInputException mismatch) {
+        return json(mismatch).response();
+    }
+
+    @ServerExceptionMapper
+    Response violations(ConstraintViolationException violations) {
+        String detail = violations.getConstraintViolations().stream()
+                .map(ProblemMappers::violation)
+                .sorted()
+                .collect(Collectors.joining("; "));
+        return Problem.of(Response.Status.BAD_REQUEST, "invalid-request", detail, "")
+                .response();
+    }
+
+    @ServerExceptionMapper
+    Response http(WebApplicationException thrown) {
+        Response response = thrown.getResponse();
+        int status = response.getStatus();
+        if (status < 400) {
+            return response;
+        } else if (thrown.getCause() instanceof JacksonException malformed) {
+            return json(malformed).response();
+        } else if (status >= 500) {
+            return unforeseen(thrown);
+        }
+        Response.StatusType type = response.getStatusInfo();
+        String code = type.getReasonPhrase().toLowerCase(Locale.ROOT).replaceAll("[^a-z]+", "-");
+        Problem problem = Problem.of(type, code, detail(thrown), "the resources are listed at /q/openapi");
+        Response.ResponseBuilder answer = Response.fromResponse(problem.response());
+        Object allow = response.getHeaders().getFirst(HttpHeaders.ALLOW);
+        return allow == null
+                ? answer.build()
+                : answer.header(HttpHeaders.ALLOW, allow).build();
+    }
+
+    @ServerExceptionMapper
+    Response unforeseen(Throwable thrown) {
+        Problem problem = Problem.unforeseen();
+        LOG.errorf(thrown, "request failed: code=%s instance=%s", problem.code(), problem.instance());
+        return problem.response();
+    }
+
+    private static String detail(WebApplicationException thrown) {
+        return switch (thrown.getResponse().getStatus()) {
+            case 404 -> thrown instanceof NotFoundException ? "there is no such resource" : "not found";
+            case 405 -> "the resource has no such method";
+            case 406 -> "the resource cannot be had in the accepted media types";
+            case 415 -> "the body must be of type application/json";
+            default -> thrown.getResponse().getStatusInfo().getReasonPhrase().toLowerCase(Locale.ROOT);
+        };
+    }
+
+    private static String violation(ConstraintViolation<?> violation) {
+        // The first two parts name the method and its parameter, which are ours.
+        StringBuilder path = new StringBuilder();
+        int index = 0;
+        for (Path.Node node : violation.getPropertyPath()) {
+            if (index++ >= 2) {
+                path.append(path.isEmpty() ? "" : ".").append(node);
+            }
+        }
+        return (path.isEmpty() ? "body" : path) + " " + violation.getMessage();
+    }
+
+    /** Jackson's own messages name our classes. */
+    static Problem json(JacksonException thrown) {
+        String where = where(thrown.getLocation());
+        if (thrown instanceof UnrecognizedPropertyException unknown) {
+            return Problem.of(
+                    Response.Status.BAD_REQUEST,
+                    "unknown-property",
+                    "unknown property " + path(unknown) + where,
+                    "known are " + names(unknown.getKnownPropertyIds()));
+        } else if (thrown instanceof JsonMappingException mapping
+                && !mapping.getPath().isEmpty()) {
+            return Problem.of(
+                    Response.Status.BAD_REQUEST,
+                    "wrong-type",
+                    "property " + path(mapping) + " has a value of the wrong type" + where,
+                    "");
+        } else if (thrown instanceof JsonMappingException
+                && !thrown.getOriginalMessage().startsWith("Trailing token")) {
+            return Problem.of(Response.Status.BAD_REQUEST, "wrong-type", "the body must be a JSON object" + where, "");
+        }
+        return Problem.of(
+                Response.Status.BAD_REQUEST,
+                "malformed-json",
+                "the body is not valid JSON" + where + ": "
+                        + thrown.getOriginalMessage().replaceFirst("(?s)^(Trailing token).*", "$1"),
+                "");
+    }
+
+    private static String path(JsonMappingException mapping) {
+        StringBuilder path = new StringBuilder();
+        mapping.getPath().forEach(step -> {
+            if (step.getFieldName() == null) {
+                path.append('[').append(step.getIndex()).append(']');
+            } else {
+                path.append(path.isEmpty() ? "" : ".").append(step.getFieldName());
+            }
+        });
+        return path.toString();
+    }
+
+    private static String names(@Nullable Collection<Object> names) {
+        return names == null
+                ? "none"
+                : names.stream().map(String::valueOf).sorted().collect(Collectors.joining(", "));
+    }
+
+    private static String where(@Nullable JsonLocation location) {
+        return location == null || location.getLineNr() < 1
+                ? ""
+                : " at line " + location.getLineNr() + ", column " + location.getColumnNr();
+    }
+}

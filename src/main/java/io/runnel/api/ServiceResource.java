@@ -1,0 +1,146 @@
+package io.runnel.api;
+
+import io.runnel.catalog.CapturedSource;
+import io.runnel.catalog.CapturedSources;
+import io.runnel.catalog.Statuses;
+import io.runnel.catalog.StreamTableStatus;
+import io.runnel.definition.Explanation;
+import io.runnel.postgres.Connectivity;
+import io.runnel.sql.QualifiedName;
+import io.smallrye.mutiny.Uni;
+import jakarta.validation.Valid;
+import jakarta.ws.rs.Consumes;
+import jakarta.ws.rs.GET;
+import jakarta.ws.rs.POST;
+import jakarta.ws.rs.Path;
+import jakarta.ws.rs.Produces;
+import jakarta.ws.rs.core.MediaType;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
+import org.eclipse.microprofile.config.inject.ConfigProperty;
+import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.eclipse.microprofile.openapi.annotations.media.Schema;
+import org.eclipse.microprofile.openapi.annotations.tags.Tag;
+import org.jboss.resteasy.reactive.server.Cancellable;
+import org.jspecify.annotations.Nullable;
+
+/** The service as a whole. */
+@Path("/api/v1")
+@Produces(MediaType.APPLICATION_JSON)
+@Cancellable(false)
+@Tag(name = "Service", description = "All read models together, and their sources")
+class ServiceResource {
+
+    private static final int FAILING_MAX = 100;
+
+    private final Commands commands;
+    private final Statuses statuses;
+    private final CapturedSources sources;
+    private final Graph graph;
+    private final Connectivity connectivity;
+    private final String version;
+
+    ServiceResource(
+            Commands commands,
+            Statuses statuses,
+            CapturedSources sources,
+            Graph graph,
+            Connectivity connectivity,
+            @ConfigProperty(name = "quarkus.application.version", defaultValue = "unknown") String version) {
+        this.commands = commands;
+        this.statuses = statuses;
+        this.sources = sources;
+        this.graph = graph;
+        this.connectivity = connectivity;
+        this.version = version;
+    }
+
+    @POST
+    @Path("validate")
+    @Consumes(MediaType.APPLICATION_JSON)
+    @Operation(summary = "Tell how a query would be maintained, without creating anything")
+    public Uni<Explanation> validate(@Nullable @Valid ValidateRequest body) {
+        return commands.validate(Inputs.body(body).query());
+    }
+
+    @GET
+    @Path("status")
+    @Operation(summary = "Show the whole service")
+    public Uni<Status> status() {
+        return Uni.combine().all().unis(statuses.all(), sources.all()).asTuple().map(both -> {
+            List<StreamTableStatus> tables = both.getItem1();
+            List<CapturedSource> captured = both.getItem2();
+            return new Status(
+                    version,
+                    connectivity.listenerConnected(),
+                    tables.size(),
+                    tables.stream()
+                            .collect(Collectors.groupingBy(
+                                    StreamTableStatus::status, TreeMap::new, Collectors.counting())),
+                    tables.stream()
+                            .filter(table -> table.failed() || table.consecutiveErrors() > 0)
+                            .limit(FAILING_MAX)
+                            .map(StreamTableView::of)
+                            .toList(),
+                    captured.size(),
+                    captured.stream().mapToLong(CapturedSource::rows).sum(),
+                    captured.stream().mapToLong(CapturedSource::bytes).sum());
+        });
+    }
+
+    @GET
+    @Path("graph")
+    @Operation(summary = "Show which stream table reads what")
+    public Uni<Graph.View> graph() {
+        return graph.read();
+    }
+
+    @GET
+    @Path("sources")
+    @Operation(summary = "List the tables whose changes are captured")
+    public Uni<List<SourceView>> sources() {
+        return sources.all().map(all -> all.stream().map(SourceView::of).toList());
+    }
+
+    record Status(
+            String version,
+
+            @Schema(description = "Whether notifications of writers arrive")
+            boolean listenerConnected,
+
+            long streamTables,
+
+            @Schema(description = "How many stream tables are in each state")
+            Map<String, Long> byStatus,
+
+            @Schema(description = "Stream tables with errors, the first 100")
+            List<StreamTableView> failing,
+
+            long sources,
+            long bufferRows,
+            long bufferBytes) {}
+
+    record SourceView(
+            long id,
+            String name,
+
+            @Schema(description = "Change rows that are not cleaned up yet; counted up to a million")
+            long bufferRows,
+
+            @Schema(description = "Their size on disk, with indexes")
+            long bufferBytes,
+
+            List<String> dependants) {
+
+        static SourceView of(CapturedSource source) {
+            return new SourceView(
+                    source.id(),
+                    source.name().display(),
+                    source.rows(),
+                    source.bytes(),
+                    source.dependants().stream().map(QualifiedName::display).toList());
+        }
+    }
+}

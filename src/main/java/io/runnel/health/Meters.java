@@ -1,0 +1,63 @@
+package io.runnel.health;
+
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.Tags;
+import io.runnel.cdc.WokenUp;
+import io.runnel.refresh.RefreshCompleted;
+import io.runnel.refresh.RefreshFailed;
+import io.runnel.refresh.RefreshReport;
+import jakarta.enterprise.context.ApplicationScoped;
+import jakarta.enterprise.event.Observes;
+import java.util.List;
+import java.util.Set;
+
+/** Counts what happens. The registry is safe for any thread. */
+@ApplicationScoped
+class Meters {
+
+    static final String TABLE = "table";
+
+    private static final String REFRESHES = "runnel.refreshes";
+    private static final String DURATION = "runnel.refresh.duration";
+    private static final String ROWS = "runnel.refresh.rows";
+    private static final String ERRORS = "runnel.refresh.errors";
+    private static final String WAKEUPS = "runnel.wakeups";
+    private static final Set<String> PER_TABLE = Set.of(REFRESHES, DURATION, ROWS, ERRORS);
+
+    private final MeterRegistry registry;
+
+    Meters(MeterRegistry registry) {
+        this.registry = registry;
+        // There from the start, so that the first wake-up is an increase and not the birth of a series.
+        registry.counter(WAKEUPS);
+    }
+
+    void completed(@Observes RefreshCompleted event) {
+        RefreshReport report = event.report();
+        Tags table = Tags.of(TABLE, event.table());
+        registry.counter(REFRESHES, table.and("mode", report.mode())).increment();
+        registry.timer(DURATION, table.and("mode", report.mode())).record(report.duration());
+        registry.counter(ROWS, table.and("operation", "insert")).increment((double) report.inserted());
+        registry.counter(ROWS, table.and("operation", "update")).increment((double) report.updated());
+        registry.counter(ROWS, table.and("operation", "delete")).increment((double) report.deleted());
+    }
+
+    void failed(@Observes RefreshFailed event) {
+        registry.counter(ERRORS, TABLE, event.table(), "code", event.code()).increment();
+    }
+
+    void wokenUp(@Observes WokenUp event) {
+        registry.counter(WAKEUPS).increment();
+    }
+
+    /** Removes what was counted for tables that are gone. */
+    void forget(Set<String> tables) {
+        if (tables.isEmpty()) {
+            return;
+        }
+        List.copyOf(registry.getMeters()).stream()
+                .filter(meter -> PER_TABLE.contains(meter.getId().getName()))
+                .filter(meter -> tables.contains(meter.getId().getTag(TABLE)))
+                .forEach(registry::remove);
+    }
+}
