@@ -82,11 +82,17 @@ public class Reconciler {
             }
             plans.forget(id);
             return carryOut(found.get())
-                    .onFailure(failure -> !(failure instanceof Failure.Unavailable))
+                    .onFailure(failure -> !passing(failure))
                     .recoverWithUni(failure -> failed(found.get(), failure))
                     .call(done -> database.session(session -> session.query(ANNOUNCE, Long.toString(id))))
                     .flatMap(done -> streamTables.find(id));
         });
+    }
+
+    /** Worth trying again: the database is busy, or a source's capture was removed while this definition came to need it. */
+    private static boolean passing(Throwable failure) {
+        return failure instanceof Failure.Unavailable
+                || (failure instanceof Failure known && known.code().equals("postgres-23503"));
     }
 
     private Uni<Void> carryOut(StreamTable table) {

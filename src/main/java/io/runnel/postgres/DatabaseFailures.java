@@ -35,6 +35,12 @@ final class DatabaseFailures {
         if (TRANSIENT.contains(state) || state.startsWith("08") || concurrent) {
             return new Failure.Unavailable(code, message, detail, error);
         }
+        if (state.startsWith("53") || state.equals("57P05")) {
+            return new Failure.Unavailable(code, message, detail, error);
+        }
+        if (state.startsWith("XX") || state.startsWith("58")) {
+            return new Failure.Internal(code, message, detail, hint, error);
+        }
         if (state.equals("42501")) {
             return new Failure.Forbidden(
                     code, message, detail, hint.isEmpty() ? "grant the missing right, then try again" : hint);

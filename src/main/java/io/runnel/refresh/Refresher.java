@@ -39,62 +39,6 @@ public class Refresher {
     private static final String BUSY = "refresh-running";
     private static final String ALTERED = "definition-changed";
 
-    /** The class of the advisory locks by which refreshes of one stream table exclude each other. */
-    private static final int REFRESH_LOCK_CLASS = 0x52554f;
-
-    private static final String SETTINGS = """
-            SET LOCAL search_path = {};
-            SET LOCAL TimeZone = {};
-            SET LOCAL DateStyle = 'ISO, MDY';
-            SET LOCAL IntervalStyle = 'postgres';
-            SET LOCAL extra_float_digits = 1;
-            SET LOCAL lock_timeout = '10s';
-            SET LOCAL statement_timeout = '6h';
-            SET LOCAL idle_in_transaction_session_timeout = '10min';
-            SET LOCAL jit = off;
-            SET LOCAL from_collapse_limit = 12;
-            SET LOCAL join_collapse_limit = 12;
-            SET LOCAL runnel.refresh = 'on';
-            SET LOCAL ROLE {};
-            LOCK TABLE ONLY {} IN ROW EXCLUSIVE MODE;
-            SET LOCAL ROLE NONE{}""";
-    private static final String LOCK_SOURCES = ";\nLOCK TABLE ONLY {} IN ACCESS SHARE MODE";
-    private static final Sql EXCLUDE =
-            Sql.of("SELECT pg_try_advisory_lock({}, $1::text::int) AS locked", REFRESH_LOCK_CLASS);
-    private static final Sql ADMIT = Sql.of("SELECT pg_advisory_unlock({}, $1::text::int)", REFRESH_LOCK_CLASS);
-    private static final String BECOME = "SET LOCAL ROLE {}";
-    private static final Sql RESUME_SELF = Sql.of("SET LOCAL ROLE NONE");
-    private static final Sql ADVANCE = Sql.of("""
-            WITH advanced AS (
-              UPDATE runnel_internal.frontier
-              SET snapshot = $2::text::pg_snapshot, origin = runnel_internal.origin(), refreshed_at = clock_timestamp(),
-                refresh_rows = $3, refresh_requests = $4, reinitialize_requests = $5, consecutive_errors = 0,
-                last_error = NULL, last_error_code = NULL, last_error_hint = NULL
-              WHERE stream_table_id = $1
-            )
-            INSERT INTO runnel_internal.refresh_history (stream_table_id, started_at, duration_seconds, mode, reason,
-              changes, rows_inserted, rows_updated, rows_deleted)
-            SELECT $1, now(), extract(epoch FROM clock_timestamp() - now()), $6, $7, $8, $9, $10, $11
-            RETURNING duration_seconds""");
-    private static final Sql SERVED = Sql.of("""
-            UPDATE runnel_internal.frontier
-            SET refresh_requests = $2, refreshed_at = clock_timestamp(), snapshot = $3::text::pg_snapshot
-            WHERE stream_table_id = $1""");
-    private static final Sql FAILED = Sql.of("""
-            WITH failed AS (
-              UPDATE runnel_internal.frontier
-              SET consecutive_errors = consecutive_errors + 1, last_error = $2, last_error_code = $3,
-                last_error_hint = $4, last_error_at = clock_timestamp()
-              WHERE stream_table_id = $1
-            )
-            INSERT INTO runnel_internal.refresh_history (stream_table_id, started_at, duration_seconds, mode, reason, error)
-            VALUES ($1, now(), 0, 'FAILED', $3, $2)""");
-    private static final Sql ACTIVATE = Sql.of(
-            "UPDATE runnel_internal.stream_table SET status = 'ACTIVE' WHERE id = $1 AND status = 'INITIALIZING'");
-    private static final Sql PARTITIONS = Sql.of("""
-            UPDATE runnel_internal.dependency SET partitions = $3
-            WHERE stream_table_id = $1 AND relation = $2::bigint::oid""");
-
     /** Whether every refresh is compared with the query before it commits; costs a recomputation. */
     private final boolean verified;
 
@@ -149,12 +93,12 @@ public class Refresher {
 
     private Uni<RefreshReport> excluded(Session session, MaintenancePlan plan) {
         String id = Long.toString(plan.id());
-        return session.one(EXCLUDE, id).flatMap(row -> {
+        return session.one(RefreshSql.EXCLUDE, id).flatMap(row -> {
             if (!row.orElseThrow().truth("locked")) {
                 return Uni.createFrom().failure(busy(plan));
             }
             return database.snapshot(session, snapshot -> transaction(snapshot, plan))
-                    .eventually(() -> session.query(ADMIT, id));
+                    .eventually(() -> session.query(RefreshSql.ADMIT, id));
         });
     }
 
@@ -171,10 +115,10 @@ public class Refresher {
             tables.add(
                     source.partitioned()
                             ? Sql.of(";\nLOCK TABLE {} IN ACCESS SHARE MODE", source.table())
-                            : Sql.of(LOCK_SOURCES, source.table()));
+                            : Sql.of(RefreshSql.LOCK_SOURCES, source.table()));
         }
         return Sql.of(
-                SETTINGS,
+                RefreshSql.SETTINGS,
                 plan.searchPath().sql(),
                 Sql.literal(plan.timeZone()),
                 Identifier.of(plan.owner()),
@@ -223,7 +167,7 @@ public class Refresher {
     private Uni<RefreshReport> nothing(Session session, MaintenancePlan plan, Situation situation) {
         RefreshReport report = new RefreshReport("NONE", "no changes", 0, 0, 0, 0, Duration.ZERO);
         return situation.requested()
-                ? session.query(SERVED, plan.id(), situation.refreshRequests(), situation.snapshot())
+                ? session.query(RefreshSql.SERVED, plan.id(), situation.refreshRequests(), situation.snapshot())
                         .replaceWith(report)
                 : Uni.createFrom().item(report);
     }
@@ -240,7 +184,7 @@ public class Refresher {
                                         : fill(session, plan)))
                 .call(written -> asOwner(session, plan, () -> auxiliaries(session, plan)))
                 .call(written -> partitions(session, plan, situation))
-                .call(written -> session.query(ACTIVATE, plan.id()))
+                .call(written -> session.query(RefreshSql.ACTIVATE, plan.id()))
                 .flatMap(written -> advance(session, plan, situation, "FULL", reason, written));
     }
 
@@ -301,7 +245,7 @@ public class Refresher {
             SourceTable source = plan.sources().get(i);
             if (source.partitioned()) {
                 String now = situation.partitions().get(i);
-                updates.add(session.query(PARTITIONS, plan.id(), source.relation(), now));
+                updates.add(session.query(RefreshSql.PARTITIONS, plan.id(), source.relation(), now));
             }
         }
         return updates.isEmpty()
@@ -312,7 +256,7 @@ public class Refresher {
     private Uni<RefreshReport> advance(
             Session session, MaintenancePlan plan, Situation situation, String mode, String reason, Written written) {
         return session.one(
-                        ADVANCE,
+                        RefreshSql.ADVANCE,
                         plan.id(),
                         situation.snapshot(),
                         written.inserted() + written.updated() + written.deleted(),
@@ -335,9 +279,9 @@ public class Refresher {
     }
 
     private <T> Uni<T> asOwner(Session session, MaintenancePlan plan, java.util.function.Supplier<Uni<T>> work) {
-        return session.execute(Sql.of(BECOME, Identifier.of(plan.owner())))
+        return session.execute(Sql.of(RefreshSql.BECOME, Identifier.of(plan.owner())))
                 .flatMap(become -> work.get())
-                .call(() -> session.execute(RESUME_SELF));
+                .call(() -> session.execute(RefreshSql.RESUME_SELF));
     }
 
     /** Compares the stream table with its query at one snapshot. */
@@ -368,7 +312,7 @@ public class Refresher {
         String hint = thrown instanceof Failure failure ? failure.hint() : "";
         plans.forget(id);
         failed.fire(new RefreshFailed(Long.toString(id), code));
-        return database.session(session -> session.query(FAILED, id, message, code, hint))
+        return database.session(session -> session.query(RefreshSql.FAILED, id, message, code, hint))
                 .onFailure()
                 .recoverWithNull()
                 .replaceWithVoid();

@@ -1,0 +1,64 @@
+package io.runnel.refresh;
+
+import io.runnel.sql.Sql;
+
+/** The statements of a refresh that do not depend on the stream table's query. */
+final class RefreshSql {
+
+    /** The class of the advisory locks by which refreshes of one stream table exclude each other. */
+    private static final int REFRESH_LOCK_CLASS = 0x52554f;
+
+    static final String SETTINGS = """
+            SET LOCAL search_path = {};
+            SET LOCAL TimeZone = {};
+            SET LOCAL DateStyle = 'ISO, MDY';
+            SET LOCAL IntervalStyle = 'postgres';
+            SET LOCAL extra_float_digits = 1;
+            SET LOCAL lock_timeout = '10s';
+            SET LOCAL statement_timeout = '6h';
+            SET LOCAL idle_in_transaction_session_timeout = '10min';
+            SET LOCAL jit = off;
+            SET LOCAL from_collapse_limit = 12;
+            SET LOCAL join_collapse_limit = 12;
+            SET LOCAL runnel.refresh = 'on';
+            SET LOCAL ROLE {};
+            LOCK TABLE ONLY {} IN ROW EXCLUSIVE MODE;
+            SET LOCAL ROLE NONE{}""";
+    static final String LOCK_SOURCES = ";\nLOCK TABLE ONLY {} IN ACCESS SHARE MODE";
+    static final Sql EXCLUDE = Sql.of("SELECT pg_try_advisory_lock({}, $1::text::int) AS locked", REFRESH_LOCK_CLASS);
+    static final Sql ADMIT = Sql.of("SELECT pg_advisory_unlock({}, $1::text::int)", REFRESH_LOCK_CLASS);
+    static final String BECOME = "SET LOCAL ROLE {}";
+    static final Sql RESUME_SELF = Sql.of("SET LOCAL ROLE NONE");
+    static final Sql ADVANCE = Sql.of("""
+            WITH advanced AS (
+              UPDATE runnel_internal.frontier
+              SET snapshot = $2::text::pg_snapshot, origin = runnel_internal.origin(), refreshed_at = clock_timestamp(),
+                refresh_rows = $3, refresh_requests = $4, reinitialize_requests = $5, consecutive_errors = 0,
+                last_error = NULL, last_error_code = NULL, last_error_hint = NULL
+              WHERE stream_table_id = $1
+            )
+            INSERT INTO runnel_internal.refresh_history (stream_table_id, started_at, duration_seconds, mode, reason,
+              changes, rows_inserted, rows_updated, rows_deleted)
+            SELECT $1, now(), extract(epoch FROM clock_timestamp() - now()), $6, $7, $8, $9, $10, $11
+            RETURNING duration_seconds""");
+    static final Sql SERVED = Sql.of("""
+            UPDATE runnel_internal.frontier
+            SET refresh_requests = $2, refreshed_at = clock_timestamp(), snapshot = $3::text::pg_snapshot
+            WHERE stream_table_id = $1""");
+    static final Sql FAILED = Sql.of("""
+            WITH failed AS (
+              UPDATE runnel_internal.frontier
+              SET consecutive_errors = consecutive_errors + 1, last_error = $2, last_error_code = $3,
+                last_error_hint = $4, last_error_at = clock_timestamp()
+              WHERE stream_table_id = $1
+            )
+            INSERT INTO runnel_internal.refresh_history (stream_table_id, started_at, duration_seconds, mode, reason, error)
+            VALUES ($1, now(), 0, 'FAILED', $3, $2)""");
+    static final Sql ACTIVATE = Sql.of(
+            "UPDATE runnel_internal.stream_table SET status = 'ACTIVE' WHERE id = $1 AND status = 'INITIALIZING'");
+    static final Sql PARTITIONS = Sql.of("""
+            UPDATE runnel_internal.dependency SET partitions = $3
+            WHERE stream_table_id = $1 AND relation = $2::bigint::oid""");
+
+    private RefreshSql() {}
+}
