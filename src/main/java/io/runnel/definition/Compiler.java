@@ -132,7 +132,13 @@ final class Compiler {
                                 session,
                                 rows.stream().map(row -> row.number("type")).toList())
                         .map(types ->
-                                rows.stream().map(row -> column(row, types)).toList()));
+                                rows.stream().map(row -> column(row, types)).toList()))
+                .invoke(columns -> {
+                    if (columns.isEmpty()) {
+                        throw new Failure.Invalid(
+                                "no-columns", "the query has no columns", "select at least one column");
+                    }
+                });
     }
 
     private static ResultColumn column(Row row, Map<Long, ColumnType> types) {

@@ -53,7 +53,9 @@ final class RefreshSql {
               WHERE stream_table_id = $1
             )
             INSERT INTO runnel_internal.refresh_history (stream_table_id, started_at, duration_seconds, mode, reason, error)
-            VALUES ($1, now(), 0, 'FAILED', $3, $2)""");
+            VALUES ($1, now(), 0, 'FAILED', $3, $2)
+            RETURNING (SELECT s.schema_name::text FROM runnel_internal.stream_table AS s WHERE s.id = $1) AS schema_name,
+              (SELECT s.table_name::text FROM runnel_internal.stream_table AS s WHERE s.id = $1) AS table_name""");
     static final Sql ACTIVATE = Sql.of(
             "UPDATE runnel_internal.stream_table SET status = 'ACTIVE' WHERE id = $1 AND status = 'INITIALIZING'");
     static final Sql PARTITIONS = Sql.of("""

@@ -311,11 +311,17 @@ public class Refresher {
         String code = thrown instanceof Failure failure ? failure.code() : "internal";
         String hint = thrown instanceof Failure failure ? failure.hint() : "";
         plans.forget(id);
-        failed.fire(new RefreshFailed(Long.toString(id), code));
-        return database.session(session -> session.query(RefreshSql.FAILED, id, message, code, hint))
+        return database.session(session -> session.one(RefreshSql.FAILED, id, message, code, hint))
+                .invoke(row -> row.flatMap(Refresher::name)
+                        .ifPresent(name -> failed.fire(new RefreshFailed(name.display(), code))))
                 .onFailure()
                 .recoverWithNull()
                 .replaceWithVoid();
+    }
+
+    private static Optional<QualifiedName> name(Row row) {
+        return row.optionalText("schema_name")
+                .flatMap(schema -> row.optionalText("table_name").map(table -> QualifiedName.of(schema, table)));
     }
 
     private static Failure busy(MaintenancePlan plan) {

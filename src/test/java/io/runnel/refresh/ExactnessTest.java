@@ -98,9 +98,10 @@ class ExactnessTest {
                 .isEmpty();
         for (Map.Entry<String, String> query : QUERIES.entrySet()) {
             String table = "exact_" + query.getKey();
-            assertThat(rows("(SELECT t::text FROM " + table + " t EXCEPT ALL SELECT q::text FROM (" + query.getValue()
-                            + ") q) UNION ALL (SELECT q::text FROM (" + query.getValue()
-                            + ") q EXCEPT ALL SELECT t::text FROM " + table + " t)"))
+            assertThat(rows("(SELECT t::text FROM " + table + " t EXCEPT ALL SELECT whole::text FROM ("
+                            + query.getValue()
+                            + ") whole) UNION ALL (SELECT whole::text FROM (" + query.getValue()
+                            + ") whole EXCEPT ALL SELECT t::text FROM " + table + " t)"))
                     .as(table)
                     .isEmpty();
             String wanted = query.getKey().equals("outer_joined") ? "FULL" : "DIFFERENTIAL";
