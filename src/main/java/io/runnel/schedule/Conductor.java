@@ -37,6 +37,9 @@ public class Conductor {
     /** How often change buffers and the refresh history are pruned. */
     public static final Duration PRUNE_INTERVAL = Duration.ofSeconds(1);
 
+    /** How often it is looked whether a source was dropped: no trigger tells, and no change will ever come. */
+    public static final Duration LOST_INTERVAL = Duration.ofSeconds(5);
+
     private static final Logger LOG = Logger.getLogger(Conductor.class);
 
     private final EventLoop loop;
@@ -76,6 +79,7 @@ public class Conductor {
         if (event.held()) {
             reload(term);
             prune(term);
+            findLost(term);
         }
     }
 
@@ -115,6 +119,20 @@ public class Conductor {
                     LOG.warnf("the stream tables cannot be read: %s", thrown);
                     loop.after(RELOAD_INTERVAL, () -> reload(inTerm));
                 });
+    }
+
+    private void findLost(long inTerm) {
+        if (inTerm != term || scheduler.isEmpty()) {
+            return;
+        }
+        loop.start(
+                rows.lost(),
+                ids -> ids.forEach(id -> {
+                    LOG.warnf("stream_table=%d stopped: something that its query reads was dropped", id);
+                    settle(inTerm, id);
+                }),
+                thrown -> LOG.debugf("dropped sources cannot be looked for: %s", thrown.getMessage()));
+        loop.after(LOST_INTERVAL, () -> findLost(inTerm));
     }
 
     /** Tells the scheduler what the catalog says of a stream table now. */

@@ -55,6 +55,26 @@ class ScheduleRows {
               last_error_hint = 'alter the schedule'
             WHERE stream_table_id IN (SELECT id FROM refused)""");
 
+    /** Dropping a source with CASCADE drops the definition view; without it, the next resumption builds everything anew. */
+    private static final Sql LOST = Sql.of("""
+            WITH lost AS (
+              UPDATE runnel_internal.stream_table
+              SET status = 'ERROR', definition_view = NULL
+              WHERE status <> 'ERROR' AND version = reconciled_version
+                AND to_regclass('runnel_internal.' || quote_ident(definition_view)) IS NULL
+                AND definition_view IS NOT NULL
+              RETURNING id
+            )
+            INSERT INTO runnel_internal.frontier (stream_table_id, consecutive_errors, last_error, last_error_code,
+              last_error_hint, last_error_at)
+            SELECT id, 1, 'something that the query reads was dropped', 'source-dropped',
+              'create it again and resume the stream table, or alter its query', clock_timestamp()
+            FROM lost
+            ON CONFLICT (stream_table_id) DO UPDATE
+            SET consecutive_errors = 1, last_error = excluded.last_error, last_error_code = excluded.last_error_code,
+              last_error_hint = excluded.last_error_hint, last_error_at = excluded.last_error_at
+            RETURNING stream_table_id AS id""");
+
     private final Database database;
     private final StreamTables streamTables;
     private final Plans plans;
@@ -84,6 +104,12 @@ class ScheduleRows {
 
     Uni<List<Long>> ids() {
         return database.session(session -> session.query(IDS))
+                .map(found -> found.stream().map(row -> row.number("id")).toList());
+    }
+
+    /** Marks the stream tables whose sources were dropped under them as in error, and names them. */
+    Uni<List<Long>> lost() {
+        return database.session(session -> session.query(LOST))
                 .map(found -> found.stream().map(row -> row.number("id")).toList());
     }
 
