@@ -12,8 +12,8 @@ import java.util.List;
  *   Δ (R ⊎ S) = ΔR ⊎ ΔS
  * </pre>
  *
- * <p>Linear: reads changes only. The result's columns have the types that the query's own UNION resolves them to; the
- * parser puts the casts into the inputs.
+ * <p>Linear: reads changes only. The branches' columns have the same types: a delta of one branch alone would have that
+ * branch's type and not the common one, so a query whose branches differ is refused before it comes here.
  */
 public record UnionAll(List<Operator> inputs, List<Identifier> columns) implements Operator {
 
