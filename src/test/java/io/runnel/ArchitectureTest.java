@@ -40,6 +40,7 @@ class ArchitectureTest {
             Map.entry(
                     "definition",
                     Set.of("projection", "refresh", "cdc", "catalog", "postgres", "delta", "parse", "operator", "sql")),
+            Map.entry("demo", Set.of("postgres", "sql")),
             Map.entry(
                     "api",
                     Set.of(
