@@ -674,7 +674,7 @@ DECLARE
 BEGIN
     EXECUTE format(
         'SELECT count(*) FROM (SELECT FROM runnel_internal.%I WHERE xid >= pg_snapshot_xmin($1) '
-        'AND NOT pg_visible_in_snapshot(xid, $1) AND pg_visible_in_snapshot(xid, $2) LIMIT $3) AS pending',
+        'AND xid < pg_snapshot_xmax($2) AND NOT pg_visible_in_snapshot(xid, $1) AND pg_visible_in_snapshot(xid, $2) LIMIT $3) AS pending',
         'changes_' || source_wanted)
     INTO pending
     USING frontier, upto, rows_max;

@@ -34,7 +34,8 @@ public class Cleanup {
               WHERE b.ctid = ANY (ARRAY(
                 SELECT c.ctid
                 FROM {} AS c
-                WHERE NOT EXISTS (
+                WHERE c.xid < coalesce(
+                    (SELECT min(pg_snapshot_xmax(d.snapshot)) FROM dependants AS d), {}::xid8) AND NOT EXISTS (
                   SELECT FROM dependants AS d
                   WHERE d.snapshot IS NULL OR NOT pg_visible_in_snapshot(c.xid, d.snapshot))
                 ORDER BY c.xid
@@ -42,6 +43,7 @@ public class Cleanup {
               RETURNING 1
             )
             SELECT count(*) AS deleted FROM deleted""";
+    private static final Sql XID_MAX = Sql.literal(Long.toUnsignedString(-1));
     private static final Sql UNUSED = Sql.of("""
             SELECT s.id::bigint AS id, s.relation::bigint AS relation
             FROM runnel_internal.source AS s
@@ -66,7 +68,7 @@ public class Cleanup {
      */
     public Uni<Long> prune(int source) {
         QualifiedName buffer = Source.buffer(source);
-        return database.session(session -> session.one(Sql.of(PRUNE, source, buffer, buffer, BATCH_ROWS_MAX)))
+        return database.session(session -> session.one(Sql.of(PRUNE, source, buffer, buffer, XID_MAX, BATCH_ROWS_MAX)))
                 .map(row -> row.map(found -> found.number("deleted")).orElse(0L));
     }
 

@@ -22,6 +22,9 @@ import java.util.stream.Collectors;
 @ApplicationScoped
 public class Definitions {
 
+    /** For how many changed rows the statement that an explanation shows is written. */
+    public static final int EXPLAINED_CHANGES = 1000;
+
     private static final Sql ROLE = Sql.of("SELECT current_user::text AS role");
     private static final String SEARCH_PATH = "SET LOCAL search_path = {}";
 
@@ -113,7 +116,7 @@ public class Definitions {
                     compilation.target(QualifiedName.of("public", "stream_table")));
             return plan.sources().isEmpty()
                     ? Optional.empty()
-                    : plan.refresh(plan.sources()).map(Sql::text);
+                    : plan.refresh(plan.sources(), EXPLAINED_CHANGES).map(Sql::text);
         });
     }
 

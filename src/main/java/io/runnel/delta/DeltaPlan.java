@@ -53,11 +53,15 @@ public final class DeltaPlan {
 
     /**
      * The statement that moves the visible table and the auxiliary tables from frontier {@code $1} to the snapshot, when
-     * exactly {@code changed} have changes. Its row is {@link Application#COUNTS}. Empty if the statement would have too
-     * many terms; then a refresh in full is due.
+     * exactly {@code changed} have changes, none of them more than {@code changes}. Its row is {@link Application#COUNTS}.
+     * Empty if the statement would have too many terms; then a refresh in full is due.
+     *
+     * <p>The statement says how many changes there may be, rounded up to a power of ten, because nothing else tells
+     * PostgreSQL's planner: it has no statistics of what lies behind a frontier. Rounded, so that the statements for a
+     * few changes are always the same few, prepared and planned once.
      */
-    public Optional<Sql> refresh(Set<QualifiedName> changed) {
-        DeltaQuery query = new DeltaQuery(root, types, storage, changed::contains);
+    public Optional<Sql> refresh(Set<QualifiedName> changed, long changes) {
+        DeltaQuery query = new DeltaQuery(root, types, storage, changed::contains, powerOfTen(changes));
         boolean tooWide = root.walk()
                 .anyMatch(operator -> operator instanceof Join join
                         && join.inputs().stream().filter(query::changed).count() > Join.CHANGED_INPUTS_MAX);
@@ -70,6 +74,14 @@ public final class DeltaPlan {
         columns.add(Sql.of("d.weight"));
         Sql change = Sql.of("SELECT {}\nFROM {} AS d", columns, delta);
         return Optional.of(Application.statement(target, query.expressions(), change));
+    }
+
+    private static long powerOfTen(long changes) {
+        long power = 10;
+        while (power < changes) {
+            power *= 10;
+        }
+        return power;
     }
 
     /**

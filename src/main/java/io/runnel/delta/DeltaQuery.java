@@ -25,26 +25,39 @@ import java.util.function.Predicate;
 final class DeltaQuery implements Deltas {
 
     private static final String EXPRESSION = "{} AS MATERIALIZED (\n{}\n)";
+    /**
+     * The upper bound of {@code xid} excludes nothing that the snapshot sees; a range is what PostgreSQL expects to be
+     * narrow, so that it uses the buffer's index. The limit, which is never reached, is for the planner too; it stands
+     * outside, where it cannot talk PostgreSQL into reading the buffer from its beginning.
+     */
     private static final String CHANGES = """
+            SELECT {}
+            FROM {} AS b
+            WHERE b.xid >= pg_snapshot_xmin($1::pg_snapshot) AND b.xid < pg_snapshot_xmax(pg_current_snapshot())
+              AND NOT pg_visible_in_snapshot(b.xid, $1::pg_snapshot)""";
+
+    private static final String BOUNDED = """
             (
-              SELECT {}
+              SELECT *
               FROM {} AS b
-              WHERE b.xid >= pg_snapshot_xmin($1::pg_snapshot) AND NOT pg_visible_in_snapshot(b.xid, $1::pg_snapshot)
+              LIMIT {}
             )""";
     private static final String STATEMENT = "{} AS (\n{}\nRETURNING 1\n)";
 
     private final Types types;
     private final Storage storage;
     private final Predicate<QualifiedName> changedTable;
+    private final long changesMax;
     private final Map<Operator, Integer> numbers = new HashMap<>();
     private final Map<Operator, Identifier> derived = new HashMap<>();
     private final List<Sql> expressions = new ArrayList<>();
     private int current;
 
-    DeltaQuery(Operator root, Types types, Storage storage, Predicate<QualifiedName> changedTable) {
+    DeltaQuery(Operator root, Types types, Storage storage, Predicate<QualifiedName> changedTable, long changesMax) {
         this.types = types;
         this.storage = storage;
         this.changedTable = changedTable;
+        this.changesMax = changesMax;
         numbers.putAll(numbers(root));
     }
 
@@ -101,8 +114,8 @@ final class DeltaQuery implements Deltas {
             columns.add(Sql.of("b.{} AS {}", storage.bufferColumn(scan, read.column()), read.name()));
         }
         columns.add(Sql.of("b.weight"));
-        Sql changes = Sql.of(CHANGES, columns, storage.buffer(scan));
-        return Cancellation.of(changes, scan.columns(), column -> type(scan, column));
+        Identifier changes = define("changes", Sql.of(CHANGES, columns, storage.buffer(scan)));
+        return Cancellation.of(Sql.of(BOUNDED, changes, changesMax), scan.columns(), column -> type(scan, column));
     }
 
     @Override

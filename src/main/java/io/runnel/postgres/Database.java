@@ -11,7 +11,7 @@ import java.util.function.Function;
 public class Database {
 
     private static final Sql BEGIN = Sql.of("BEGIN");
-    private static final Sql BEGIN_SNAPSHOT = Sql.of("BEGIN ISOLATION LEVEL REPEATABLE READ");
+    private static final String BEGIN_SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ;\n{}";
     private static final Sql COMMIT = Sql.of("COMMIT");
     private static final Sql ROLLBACK = Sql.of("ROLLBACK");
 
@@ -46,9 +46,13 @@ public class Database {
                 .eventually(() -> session.execute(ROLLBACK)));
     }
 
-    /** Work in one REPEATABLE READ transaction on a session; the snapshot is taken by its first query. */
-    public <T> Uni<T> snapshot(Session session, Function<Session, Uni<T>> work) {
-        return within(session, BEGIN_SNAPSHOT, work);
+    /**
+     * Work in one REPEATABLE READ transaction on a session.
+     *
+     * @param opening settings and locks, which come before the snapshot; the first query of the work takes it
+     */
+    public <T> Uni<T> snapshot(Session session, Sql opening, Function<Session, Uni<T>> work) {
+        return within(session, Sql.of(BEGIN_SNAPSHOT, opening), work);
     }
 
     private static <T> Uni<T> within(Session session, Sql begin, Function<Session, Uni<T>> work) {

@@ -8,6 +8,11 @@ final class RefreshSql {
     /** The class of the advisory locks by which refreshes of one stream table exclude each other. */
     private static final int REFRESH_LOCK_CLASS = 0x52554f;
 
+    /**
+     * A refresh need not wait until its commit is on disk: it is lost in a crash only together with its frontier, and done
+     * again; what writers committed is never lost with it. Prepared statements are planned once, see
+     * {@link io.runnel.delta.DeltaPlan#refresh}.
+     */
     static final String SETTINGS = """
             SET LOCAL search_path = {};
             SET LOCAL TimeZone = {};
@@ -17,6 +22,8 @@ final class RefreshSql {
             SET LOCAL lock_timeout = '10s';
             SET LOCAL statement_timeout = '6h';
             SET LOCAL idle_in_transaction_session_timeout = '10min';
+            SET LOCAL synchronous_commit = off;
+            SET LOCAL plan_cache_mode = force_generic_plan;
             SET LOCAL jit = off;
             SET LOCAL from_collapse_limit = 12;
             SET LOCAL join_collapse_limit = 12;
@@ -24,6 +31,7 @@ final class RefreshSql {
             SET LOCAL ROLE {};
             LOCK TABLE ONLY {} IN ROW EXCLUSIVE MODE;
             SET LOCAL ROLE NONE{}""";
+
     static final String LOCK_SOURCES = ";\nLOCK TABLE ONLY {} IN ACCESS SHARE MODE";
     static final Sql EXCLUDE = Sql.of("SELECT pg_try_advisory_lock({}, $1::text::int) AS locked", REFRESH_LOCK_CLASS);
     static final Sql ADMIT = Sql.of("SELECT pg_advisory_unlock({}, $1::text::int)", REFRESH_LOCK_CLASS);

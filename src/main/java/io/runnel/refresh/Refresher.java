@@ -97,14 +97,13 @@ public class Refresher {
             if (!row.orElseThrow().truth("locked")) {
                 return Uni.createFrom().failure(busy(plan));
             }
-            return database.snapshot(session, snapshot -> transaction(snapshot, plan))
+            return database.snapshot(session, settings(plan), snapshot -> transaction(snapshot, plan))
                     .eventually(() -> session.query(RefreshSql.ADMIT, id));
         });
     }
 
     private Uni<RefreshReport> transaction(Session session, MaintenancePlan plan) {
-        return session.execute(settings(plan))
-                .flatMap(set -> session.one(Situation.query(plan), plan.id()))
+        return session.one(Situation.query(plan), plan.id())
                 .map(row -> Situation.of(plan, row.orElseThrow(() -> dropped(plan))))
                 .flatMap(situation -> decide(session, plan, situation));
     }
@@ -141,7 +140,7 @@ public class Refresher {
         if (situation.changes() == 0) {
             return nothing(session, plan, situation);
         }
-        Optional<Sql> delta = plan.delta().orElseThrow().refresh(situation.changed());
+        Optional<Sql> delta = plan.delta().orElseThrow().refresh(situation.changed(), situation.changes());
         if (delta.isEmpty()) {
             return full(session, plan, situation, "more sources changed at once than a differential refresh joins");
         }
@@ -289,8 +288,8 @@ public class Refresher {
         return plans.plan(id)
                 .flatMap(plan -> database.session(session -> database.snapshot(
                         session,
-                        snapshot -> snapshot.execute(settings(plan))
-                                .flatMap(set -> snapshot.one(Situation.query(plan), plan.id()))
+                        settings(plan),
+                        snapshot -> snapshot.one(Situation.query(plan), plan.id())
                                 .map(row -> Situation.of(plan, row.orElseThrow(() -> dropped(plan))))
                                 .flatMap(situation ->
                                         asOwner(snapshot, plan, () -> compare(snapshot, plan, situation.changes()))))));

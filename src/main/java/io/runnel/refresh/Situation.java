@@ -53,7 +53,8 @@ record Situation(
     private static final String PENDING = """
             ,
               (SELECT ARRAY[count(*), count(*) FILTER (WHERE b.weight = 0)] FROM {} AS b
-               WHERE b.xid >= pg_snapshot_xmin(f.snapshot) AND NOT pg_visible_in_snapshot(b.xid, f.snapshot)) AS {}""";
+               WHERE b.xid >= pg_snapshot_xmin(f.snapshot) AND b.xid < pg_snapshot_xmax(pg_current_snapshot())
+                 AND NOT pg_visible_in_snapshot(b.xid, f.snapshot)) AS {}""";
     private static final String PARTITIONS = """
             ,
               (SELECT coalesce(string_agg(p.relid::oid::text, ',' ORDER BY p.relid::oid), '')
