@@ -1,6 +1,7 @@
 package io.runnel.cdc;
 
 import io.runnel.postgres.Listener;
+import io.runnel.postgres.Row;
 import io.runnel.sql.Sql;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
@@ -23,9 +24,19 @@ public class Arming {
     private static final Sql UNLOCK =
             Sql.of("SELECT pg_advisory_unlock({}, $1::text::int) AS unlocked", Source.ARMED_LOCK_CLASS);
     private static final Sql PENDING = Sql.of("""
-            SELECT current_setting('max_prepared_transactions')::int > 0 OR EXISTS (
+            SELECT current_setting('max_prepared_transactions')::int > 0 AS polled, EXISTS (
               SELECT FROM unnest($1::text::bigint[]) AS t(id)
               WHERE coalesce(runnel_internal.pending_changes(t.id, pg_current_snapshot()), 0) > 0) AS pending""");
+
+    /** What came of an attempt to arm a source. */
+    public enum Answer {
+        /** The lock is held and the tables have applied everything committed before. */
+        ARMED,
+        /** Writers are active, or their transactions might be prepared, which notifications do not survive. */
+        NOT_ARMED,
+        /** The lock was released again, because the tables have changes to apply. */
+        CHANGES_PENDING
+    }
 
     private final Listener listener;
 
@@ -40,24 +51,29 @@ public class Arming {
      * Tries, without waiting, to arm a source.
      *
      * @param tables the stream tables that rely on being woken up
-     * @return whether it is armed now: the lock is held and the tables have applied everything committed before
      */
-    public Uni<Boolean> arm(int source, Collection<Long> tables) {
+    public Uni<Answer> arm(int source, Collection<Long> tables) {
         String id = Integer.toString(source);
         String ids = tables.stream().map(String::valueOf).collect(Collectors.joining(",", "{", "}"));
         return listener.session()
                 .map(session -> session.one(LOCK, id).flatMap(row -> {
                     if (!row.orElseThrow().truth("locked")) {
-                        return Uni.createFrom().item(false);
+                        return Uni.createFrom().item(Answer.NOT_ARMED);
                     }
                     held.add(source);
                     return session.one(PENDING, ids)
-                            .map(found -> found.orElseThrow().truth("pending"))
-                            .flatMap(pending -> pending
-                                    ? disarm(source).replaceWith(false)
-                                    : Uni.createFrom().item(true));
+                            .map(found -> answer(found.orElseThrow()))
+                            .call(answer ->
+                                    answer == Answer.ARMED ? Uni.createFrom().voidItem() : disarm(source));
                 }))
-                .orElse(Uni.createFrom().item(false));
+                .orElse(Uni.createFrom().item(Answer.NOT_ARMED));
+    }
+
+    private static Answer answer(Row row) {
+        if (row.truth("polled")) {
+            return Answer.NOT_ARMED;
+        }
+        return row.truth("pending") ? Answer.CHANGES_PENDING : Answer.ARMED;
     }
 
     /** Lets writers be again; does nothing if the source is not armed. */

@@ -61,6 +61,12 @@ final class Arming {
         source.covering = new LinkedHashSet<>();
     }
 
+    void pending(SourceState source) {
+        drop(source);
+        uncover(source);
+        touched.add(source);
+    }
+
     void failed(SourceState source, Instant now) {
         drop(source);
         uncover(source);

@@ -199,8 +199,13 @@ public class Conductor {
         } else if (decision instanceof Decision.Arm arm) {
             loop.start(
                     arming.arm(arm.source(), arm.tables()),
-                    armed -> tell(
-                            inTerm, armed ? new Event.SourceArmed(arm.source()) : new Event.ArmFailed(arm.source())),
+                    answer -> tell(
+                            inTerm,
+                            switch (answer) {
+                                case ARMED -> new Event.SourceArmed(arm.source());
+                                case NOT_ARMED -> new Event.ArmFailed(arm.source());
+                                case CHANGES_PENDING -> new Event.ChangesPending(arm.source());
+                            }),
                     thrown -> tell(inTerm, new Event.ArmFailed(arm.source())));
         } else if (decision instanceof Decision.Disarm disarm) {
             loop.start(arming.disarm(disarm.source()), done -> {}, thrown -> {});

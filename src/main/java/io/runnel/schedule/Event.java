@@ -45,7 +45,15 @@ public sealed interface Event {
         }
     }
 
-    /** The other answer: the lock was not to be had, or was released again because the look found something. */
+    /** Another answer: the look found changes that the named tables have not applied, and the lock was released again. */
+    record ChangesPending(int source) implements Event {
+        @Override
+        public void tell(Listener listener, Instant now) {
+            listener.changesPending(source, now);
+        }
+    }
+
+    /** The last answer: the lock was not to be had. */
     record ArmFailed(int source) implements Event {
         @Override
         public void tell(Listener listener, Instant now) {
@@ -121,6 +129,8 @@ public sealed interface Event {
         void wokenUp(int source, Instant now);
 
         void sourceArmed(int source, Instant now);
+
+        void changesPending(int source, Instant now);
 
         void armFailed(int source, Instant now);
 

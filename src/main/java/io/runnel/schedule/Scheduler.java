@@ -286,6 +286,14 @@ public final class Scheduler {
         }
 
         @Override
+        public void changesPending(int source, Instant now) {
+            graph.source(source).ifPresent(pending -> {
+                arming.pending(pending);
+                pending.readers.forEach(reader -> makeDirty(reader, now));
+            });
+        }
+
+        @Override
         public void armFailed(int source, Instant now) {
             graph.source(source).ifPresent(failed -> arming.failed(failed, now));
         }

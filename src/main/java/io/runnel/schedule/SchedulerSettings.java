@@ -6,7 +6,8 @@ import java.time.Duration;
  * @param concurrentRefreshesMax how many tables are refreshed at once
  * @param consecutiveErrorsMax after how many failures in a row a table is suspended
  * @param armedSourcesMax how many advisory locks may be held; sources beyond it are polled
- * @param pollInterval the first pause of a table that nobody would wake up; doubles up to {@link #POLL_INTERVAL_MAX}
+ * @param pollInterval the first pause of a table that nobody would wake up; doubles up to {@link #POLL_INTERVAL_MAX},
+ *     and is never shorter than the last refresh took, so that a busy table leaves half of the time to others
  * @param fallbackPoll after how long a table is looked at although no wake-up came
  */
 public record SchedulerSettings(
@@ -34,6 +35,6 @@ public record SchedulerSettings(
     }
 
     public static SchedulerSettings defaults(int concurrentRefreshesMax) {
-        return new SchedulerSettings(concurrentRefreshesMax, 5, 2000, Duration.ofMillis(20), Duration.ofSeconds(60));
+        return new SchedulerSettings(concurrentRefreshesMax, 5, 2000, Duration.ofMillis(5), Duration.ofSeconds(60));
     }
 }

@@ -238,7 +238,9 @@ final class TableState {
         if (!(table.schedule() instanceof OnChange)) {
             return Duration.ZERO;
         }
-        Duration grown = settings.pollInterval().multipliedBy(1L << quietLooks);
+        Duration grown = DurationText.longer(
+                settings.pollInterval().multipliedBy(1L << quietLooks),
+                Duration.between(last.startedAt(), last.finishedAt()));
         return grown.compareTo(SchedulerSettings.POLL_INTERVAL_MAX) < 0 ? grown : SchedulerSettings.POLL_INTERVAL_MAX;
     }
 

@@ -93,6 +93,25 @@ class SchedulerTest {
     }
 
     @Test
+    void changes_found_while_arming_are_applied_at_once() {
+        assertThat(define(1, "on-change", ORDERS)).hasSize(1);
+        assertThat(finish(1, RunResult.CHANGED)).containsExactly(new Arm(ORDERS, Set.of(1L)));
+        assertThat(tell(new Event.ChangesPending(ORDERS))).containsExactly(new StartRefresh(1, Reason.WOKEN_UP));
+        assertThat(finish(1, RunResult.CHANGED)).containsExactly(new Arm(ORDERS, Set.of(1L)));
+    }
+
+    @Test
+    void polled_table_pauses_for_as_long_as_its_last_refresh_took() {
+        assertThat(define(1, "on-change", ORDERS)).hasSize(1);
+        assertThat(after(Duration.ofMillis(300))).isEmpty();
+        assertThat(finish(1, RunResult.CHANGED)).hasSize(1);
+        assertThat(tell(new Event.ArmFailed(ORDERS))).isEmpty();
+
+        assertThat(after(Duration.ofMillis(299))).isEmpty();
+        assertThat(after(Duration.ofMillis(1))).containsExactly(new StartRefresh(1, Reason.POLL));
+    }
+
+    @Test
     void source_is_armed_once_all_that_were_woken_are_done() {
         idle(1, "on-change", ORDERS);
         assertThat(define(2, "on-change", ORDERS)).hasSize(1);

@@ -223,7 +223,11 @@ final class SimulatedWorld {
         Log log = log(arm.source());
         boolean pending = arm.tables().stream().anyMatch(id -> appliedVersion(id, arm.source()) < log.version);
         log.held = log.writers == 0 && !pending;
-        tell(log.held ? new Event.SourceArmed(arm.source()) : new Event.ArmFailed(arm.source()));
+        if (log.held) {
+            tell(new Event.SourceArmed(arm.source()));
+        } else {
+            tell(log.writers == 0 ? new Event.ChangesPending(arm.source()) : new Event.ArmFailed(arm.source()));
+        }
     }
 
     private void start(long id) {
