@@ -886,7 +886,7 @@ END $$;
 CREATE PROCEDURE runnel_internal.await(wanted_id bigint, given text, awaited pg_snapshot, began_at timestamptz, timeout interval)
 LANGUAGE plpgsql AS $$
 DECLARE
-    pause_seconds double precision := 0.005;
+    pause_seconds double precision := 0.002;
 BEGIN
     LOOP
         EXIT WHEN runnel_internal.approach(wanted_id, awaited);
@@ -896,7 +896,7 @@ BEGIN
         END IF;
         PERFORM pg_catalog.pg_sleep(pause_seconds);
         COMMIT;
-        pause_seconds := least(pause_seconds * 1.5, 0.1);
+        pause_seconds := least(pause_seconds * 1.25, 0.1);
     END LOOP;
 END $$;
 
@@ -957,7 +957,7 @@ DECLARE
     wanted_id bigint := runnel_internal.located(name);
     began_at timestamptz := pg_catalog.clock_timestamp();
     wanted pg_catalog.pg_snapshot;
-    pause_seconds double precision := 0.005;
+    pause_seconds double precision := 0.002;
 BEGIN
     LOOP
         wanted := runnel_internal.token_snapshot(token);
@@ -970,7 +970,7 @@ BEGIN
         COMMIT;
         PERFORM pg_catalog.pg_sleep(pause_seconds);
         COMMIT;
-        pause_seconds := least(pause_seconds * 1.5, 0.1);
+        pause_seconds := least(pause_seconds * 1.25, 0.1);
     END LOOP;
     CALL runnel_internal.await(wanted_id, name, wanted, began_at, timeout);
 END $$;
@@ -1006,7 +1006,7 @@ DECLARE
     wanted_id bigint := runnel_internal.owned(name);
     began_at timestamptz := pg_catalog.clock_timestamp();
     request bigint := runnel_internal.ask_refresh(wanted_id);
-    pause_seconds double precision := 0.005;
+    pause_seconds double precision := 0.002;
 BEGIN
     LOOP
         EXIT WHEN runnel_internal.refresh_answered(wanted_id, request, began_at);
@@ -1016,7 +1016,7 @@ BEGIN
         END IF;
         PERFORM pg_catalog.pg_sleep(pause_seconds);
         COMMIT;
-        pause_seconds := least(pause_seconds * 1.5, 0.1);
+        pause_seconds := least(pause_seconds * 1.25, 0.1);
     END LOOP;
 END $$;
 
