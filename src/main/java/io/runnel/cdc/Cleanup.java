@@ -44,13 +44,18 @@ public class Cleanup {
             )
             SELECT count(*) AS deleted FROM deleted""";
     private static final Sql XID_MAX = Sql.literal(Long.toUnsignedString(-1));
+    // A definition that is being built has its sources captured before it depends on them.
     private static final Sql UNUSED = Sql.of("""
             SELECT s.id::bigint AS id, s.relation::bigint AS relation
             FROM runnel_internal.source AS s
-            WHERE NOT EXISTS (SELECT FROM runnel_internal.dependency AS d WHERE d.source_id = s.id)""");
+            WHERE NOT EXISTS (SELECT FROM runnel_internal.dependency AS d WHERE d.source_id = s.id)
+              AND NOT EXISTS (
+                SELECT FROM runnel_internal.stream_table AS t
+                WHERE t.version IS DISTINCT FROM t.reconciled_version AND t.status <> 'ERROR')""");
     // The triggers go with their function: to drop them by name one would have to own the table.
     private static final String REMOVE = """
             SET LOCAL lock_timeout = '50ms';
+            SET LOCAL client_min_messages = warning;
             DROP FUNCTION IF EXISTS {}() CASCADE;
             DROP TABLE IF EXISTS {};
             DELETE FROM runnel_internal.source WHERE id = {}""";
