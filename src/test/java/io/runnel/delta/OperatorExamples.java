@@ -1,0 +1,168 @@
+package io.runnel.delta;
+
+import io.runnel.operator.AggregateCall;
+import io.runnel.operator.Aggregation;
+import io.runnel.operator.ColumnType;
+import io.runnel.operator.ColumnType.Equality;
+import io.runnel.operator.Distinct;
+import io.runnel.operator.Expression;
+import io.runnel.operator.Filter;
+import io.runnel.operator.Join;
+import io.runnel.operator.OneRow;
+import io.runnel.operator.Operator;
+import io.runnel.operator.Projection;
+import io.runnel.operator.Scan;
+import io.runnel.operator.Types;
+import io.runnel.operator.UnionAll;
+import io.runnel.sql.Identifier;
+import io.runnel.sql.QualifiedName;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Stream;
+
+/**
+ * Small trees, each about one delta rule, over two tables: {@code a(id, part, price, note)} and {@code b(id, label)}.
+ * The columns of a tree are called by the first letter of their table and their name.
+ */
+final class OperatorExamples {
+
+    static final QualifiedName A = QualifiedName.of("golden", "a");
+    static final QualifiedName B = QualifiedName.of("golden", "b");
+
+    /** The columns of the tables and of all trees below, by the names they have in the trees. */
+    static final Map<String, ColumnType> COLUMNS = Map.ofEntries(
+            Map.entry("a id", new ColumnType("bigint", Equality.EXACT, true)),
+            Map.entry("a part", new ColumnType("integer", Equality.EXACT, true)),
+            Map.entry("a price", new ColumnType("numeric", Equality.INEXACT, true)),
+            Map.entry("a note", new ColumnType("json", Equality.NONE, false)),
+            Map.entry("a flag", new ColumnType("boolean", Equality.EXACT, true)),
+            Map.entry("b id", new ColumnType("bigint", Equality.EXACT, true)),
+            Map.entry("b label", new ColumnType("text", Equality.EXACT, true)),
+            Map.entry("result", new ColumnType("bigint", Equality.EXACT, true)));
+
+    static final Types TYPES = (operator, column) -> {
+        ColumnType type = COLUMNS.get(column.name());
+        if (type == null) {
+            throw new IllegalArgumentException("no example column " + column.name());
+        }
+        return type;
+    };
+
+    private static final Operator SCAN_A = scan(A, "id", "part", "price");
+    private static final Operator SCAN_B = scan(B, "id", "label");
+    private static final Expression SAME_ID = expression("\"a part\"", " = ", "\"b id\"");
+
+    private OperatorExamples() {}
+
+    /**
+     * @param name of the golden file
+     * @param changed the tables that have changes
+     */
+    record Example(String name, Operator operator, Set<QualifiedName> changed) {
+        @Override
+        public String toString() {
+            return name;
+        }
+    }
+
+    static Stream<Example> all() {
+        Operator join = new Join(List.of(SCAN_A, SCAN_B), Optional.of(SAME_ID));
+        return Stream.of(
+                new Example("scan", SCAN_A, Set.of(A)),
+                new Example("scan_of_incomparable_column", scan(A, "id", "note"), Set.of(A)),
+                new Example("scan_without_columns", scan(A), Set.of(A)),
+                new Example("filter", new Filter(SCAN_A, expression("\"a part\"", " > 3")), Set.of(A)),
+                new Example(
+                        "projection",
+                        new Projection(
+                                SCAN_A,
+                                List.of(new Projection.Output(
+                                        Identifier.of("result"), expression("\"a part\"", "::bigint * 2")))),
+                        Set.of(A)),
+                new Example("join_with_one_changed_input", join, Set.of(B)),
+                new Example("join_with_two_changed_inputs", join, Set.of(A, B)),
+                new Example("cross_join", new Join(List.of(SCAN_A, SCAN_B), Optional.empty()), Set.of(A)),
+                new Example(
+                        "join_with_one_row",
+                        new Join(List.of(SCAN_A, new OneRow()), Optional.of(expression("\"a part\"", " = 1"))),
+                        Set.of(A)),
+                new Example("union_all", union(), Set.of(A, B)),
+                new Example("union_all_with_one_changed_branch", union(), Set.of(B)),
+                new Example("distinct", new Distinct(scan(A, "part", "price")), Set.of(A)),
+                new Example("count", grouped("count"), Set.of(A)),
+                new Example("count_without_groups", total("count"), Set.of(A)),
+                new Example("count_distinct", distinct("count", "a price"), Set.of(A)),
+                new Example("sum_of_integer", grouped("sum", "a part"), Set.of(A)),
+                new Example("sum_of_numeric", grouped("sum", "a price"), Set.of(A)),
+                new Example("avg_of_integer", grouped("avg", "a part"), Set.of(A)),
+                new Example("min", grouped("min", "a price"), Set.of(A)),
+                new Example("bool_or", booleans(), Set.of(A)),
+                new Example("recomputed_aggregate", grouped("array_agg", "a part"), Set.of(A)),
+                new Example(
+                        "aggregate_over_join", new Aggregation(join, columns("b label"), calls("count")), Set.of(B)));
+    }
+
+    private static Operator union() {
+        return new UnionAll(List.of(scan(A, "id"), scan(B, "id")), columns("result"));
+    }
+
+    private static Operator grouped(String function, String... arguments) {
+        return new Aggregation(SCAN_A, columns("a part"), calls(function, arguments));
+    }
+
+    private static Operator total(String function) {
+        return new Aggregation(SCAN_A, List.of(), calls(function));
+    }
+
+    private static Operator distinct(String function, String argument) {
+        return new Aggregation(
+                SCAN_A,
+                columns("a part"),
+                List.of(new AggregateCall(
+                        Identifier.of("result"),
+                        function,
+                        columns(argument),
+                        true,
+                        true,
+                        Optional.empty(),
+                        expression(function + "(DISTINCT ", "\"" + argument + "\"", ")"))));
+    }
+
+    private static Operator booleans() {
+        return new Aggregation(scan(A, "part", "flag"), columns("a part"), calls("bool_or", "a flag"));
+    }
+
+    private static List<AggregateCall> calls(String function, String... arguments) {
+        Expression call = arguments.length == 0
+                ? Expression.text(function + "(*)")
+                : expression(function + "(", "\"" + arguments[0] + "\"", ")");
+        return List.of(new AggregateCall(
+                Identifier.of("result"), function, columns(arguments), false, true, Optional.empty(), call));
+    }
+
+    private static Operator scan(QualifiedName table, String... columns) {
+        return new Scan(
+                table,
+                Stream.of(columns)
+                        .map(column -> new Scan.Read(
+                                Identifier.of(column),
+                                Identifier.of(table.name().name() + " " + column)))
+                        .toList());
+    }
+
+    /** Parts in double quotes are columns, the others text. */
+    private static Expression expression(String... parts) {
+        return new Expression(Stream.of(parts)
+                .map(part -> part.startsWith("\"")
+                        ? (Expression.Part)
+                                new Expression.Reference(Identifier.of(part.substring(1, part.length() - 1)))
+                        : new Expression.Text(part))
+                .toList());
+    }
+
+    private static List<Identifier> columns(String... names) {
+        return Stream.of(names).map(Identifier::of).toList();
+    }
+}

@@ -1,0 +1,86 @@
+WITH "d0 changes" AS MATERIALIZED (
+SELECT b."part" AS "a part", b."price" AS "a price", b.weight
+FROM "golden"."changes_a" AS b
+WHERE b.xid >= pg_snapshot_xmin($1::pg_snapshot) AND b.xid < pg_snapshot_xmax(pg_current_snapshot())
+  AND NOT pg_visible_in_snapshot(b.xid, $1::pg_snapshot)
+),
+"d0 scan" AS MATERIALIZED (
+SELECT d."a part", d."a price", sum(d.weight)::bigint AS weight
+FROM (
+  SELECT *
+  FROM "d0 changes" AS b
+  LIMIT 1000
+) AS d
+GROUP BY d."a part", d."a price", d."a price"::text
+HAVING sum(d.weight) <> 0
+),
+"d1 net" AS MATERIALIZED (
+SELECT d."a part", d."a price", sum(d.weight)::bigint AS weight
+FROM "d0 scan" AS d
+GROUP BY d."a part", d."a price", d."a price"::text
+HAVING sum(d.weight) <> 0
+),
+"d1 touched" AS MATERIALIZED (
+SELECT hash_record_extended(ROW("d"."a part", "d"."a price"), 0) AS "key_hash", "d"."a part", "d"."a price", sum(d.weight)::bigint AS "group_rows", bool_or(d.weight < 0) AS lost
+FROM "d1 net" AS d
+GROUP BY "d"."a part", "d"."a price"
+),
+"d1 merged" AS MATERIALIZED (
+SELECT t."key_hash", CASE WHEN s.ctid IS NULL THEN t."a part" ELSE s."a part" END AS "a part", CASE WHEN s.ctid IS NULL THEN t."a price" ELSE s."a price" END AS "a price", s.ctid AS place, coalesce(s."group_rows", 0) + t."group_rows" AS "group_rows", s."a part" AS "old a part", s."a price" AS "old a price", (s.ctid IS NOT NULL AND t.lost) AS stale
+FROM "d1 touched" AS t
+LEFT JOIN "golden"."state_1_0" AS s ON s."key_hash" = t."key_hash" AND "s"."a part" IS NOT DISTINCT FROM "t"."a part" AND "s"."a price" IS NOT DISTINCT FROM "t"."a price"
+),
+"d1 restricted" AS MATERIALIZED (
+SELECT r.*
+FROM "d1 merged" AS m
+JOIN (SELECT t."part" AS "a part", t."price" AS "a price"
+FROM "golden"."a" AS t) AS r ON "r"."a part" = "m"."a part" AND "r"."a price" = "m"."a price"
+WHERE m.stale
+UNION ALL
+SELECT r.*
+FROM "d1 merged" AS m
+JOIN (SELECT t."part" AS "a part", t."price" AS "a price"
+FROM "golden"."a" AS t) AS r ON hash_record_extended(ROW("r"."a part", "r"."a price"), 0) = m."key_hash" AND "r"."a part" IS NOT DISTINCT FROM "m"."a part" AND "r"."a price" IS NOT DISTINCT FROM "m"."a price"
+WHERE m.stale AND ("m"."a part" IS NULL OR "m"."a price" IS NULL) AND (SELECT bool_or("m"."a part" IS NULL OR "m"."a price" IS NULL) FROM "d1 merged" AS m WHERE m.stale)
+),
+"d1 fresh" AS MATERIALIZED (
+SELECT "r"."a part", "r"."a price", hash_record_extended(ROW("r"."a part", "r"."a price"), 0) AS "key_hash"
+FROM "d1 restricted" AS r
+GROUP BY "r"."a part", "r"."a price"
+),
+"d1 next" AS MATERIALIZED (
+SELECT m."key_hash", m.place, m."group_rows", CASE WHEN m.stale AND m."group_rows" > 0 THEN f."a part" ELSE m."a part" END AS "a part", m."old a part", CASE WHEN m.stale AND m."group_rows" > 0 THEN f."a price" ELSE m."a price" END AS "a price", m."old a price"
+FROM "d1 merged" AS m
+LEFT JOIN "d1 fresh" AS f ON f."key_hash" = m."key_hash" AND "f"."a part" IS NOT DISTINCT FROM "m"."a part" AND "f"."a price" IS NOT DISTINCT FROM "m"."a price"
+),
+"d1 stored" AS (
+UPDATE "golden"."state_1_0" AS s
+SET "a part" = n."a part", "a price" = n."a price", "group_rows" = n."group_rows"
+FROM "d1 next" AS n
+WHERE s.ctid = n.place AND n."group_rows" > 0
+RETURNING 1
+),
+"d1 removed" AS (
+DELETE FROM "golden"."state_1_0" AS s
+USING "d1 next" AS n
+WHERE s.ctid = n.place AND n."group_rows" <= 0
+RETURNING 1
+),
+"d1 added" AS (
+INSERT INTO "golden"."state_1_0" ("key_hash", "a part", "a price", "group_rows")
+SELECT "n"."key_hash", "n"."a part", "n"."a price", "n"."group_rows"
+FROM "d1 next" AS n
+WHERE n.place IS NULL AND n."group_rows" <> 0
+RETURNING 1
+),
+"d1 distinct" AS MATERIALIZED (
+SELECT n."old a part" AS "a part", n."old a price" AS "a price", (-1)::bigint AS weight
+FROM "d1 next" AS n
+CROSS JOIN LATERAL (SELECT ) AS o
+WHERE n.place IS NOT NULL
+UNION ALL
+SELECT n."a part" AS "a part", n."a price" AS "a price", 1::bigint AS weight
+FROM "d1 next" AS n
+WHERE n."group_rows" > 0
+)
+TABLE "d1 distinct"

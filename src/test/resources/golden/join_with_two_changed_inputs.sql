@@ -1,0 +1,48 @@
+WITH "d0 changes" AS MATERIALIZED (
+SELECT b."id" AS "a id", b."part" AS "a part", b."price" AS "a price", b.weight
+FROM "golden"."changes_a" AS b
+WHERE b.xid >= pg_snapshot_xmin($1::pg_snapshot) AND b.xid < pg_snapshot_xmax(pg_current_snapshot())
+  AND NOT pg_visible_in_snapshot(b.xid, $1::pg_snapshot)
+),
+"d0 scan" AS MATERIALIZED (
+SELECT d."a id", d."a part", d."a price", sum(d.weight)::bigint AS weight
+FROM (
+  SELECT *
+  FROM "d0 changes" AS b
+  LIMIT 1000
+) AS d
+GROUP BY d."a id", d."a part", d."a price", d."a price"::text
+HAVING sum(d.weight) <> 0
+),
+"d1 changes" AS MATERIALIZED (
+SELECT b."id" AS "b id", b."label" AS "b label", b.weight
+FROM "golden"."changes_b" AS b
+WHERE b.xid >= pg_snapshot_xmin($1::pg_snapshot) AND b.xid < pg_snapshot_xmax(pg_current_snapshot())
+  AND NOT pg_visible_in_snapshot(b.xid, $1::pg_snapshot)
+),
+"d1 scan" AS MATERIALIZED (
+SELECT d."b id", d."b label", sum(d.weight)::bigint AS weight
+FROM (
+  SELECT *
+  FROM "d1 changes" AS b
+  LIMIT 1000
+) AS d
+GROUP BY d."b id", d."b label"
+HAVING sum(d.weight) <> 0
+),
+"d2 join" AS MATERIALIZED (
+SELECT "r1"."a id", "r1"."a part", "r1"."a price", "r2"."b id", "r2"."b label", "r1".weight AS weight
+FROM "d0 scan" AS "r1", (SELECT t."id" AS "b id", t."label" AS "b label"
+FROM "golden"."b" AS t) AS "r2"
+WHERE "r1"."a part" = "r2"."b id"
+UNION ALL
+SELECT "r1"."a id", "r1"."a part", "r1"."a price", "r2"."b id", "r2"."b label", "r2".weight AS weight
+FROM "d1 scan" AS "r2", (SELECT t."id" AS "a id", t."part" AS "a part", t."price" AS "a price"
+FROM "golden"."a" AS t) AS "r1"
+WHERE "r1"."a part" = "r2"."b id"
+UNION ALL
+SELECT "r1"."a id", "r1"."a part", "r1"."a price", "r2"."b id", "r2"."b label", -("r1".weight * "r2".weight) AS weight
+FROM "d0 scan" AS "r1", "d1 scan" AS "r2"
+WHERE "r1"."a part" = "r2"."b id"
+)
+TABLE "d2 join"

@@ -1,0 +1,16 @@
+WITH "d0 changes" AS MATERIALIZED (
+SELECT b.weight
+FROM "golden"."changes_a" AS b
+WHERE b.xid >= pg_snapshot_xmin($1::pg_snapshot) AND b.xid < pg_snapshot_xmax(pg_current_snapshot())
+  AND NOT pg_visible_in_snapshot(b.xid, $1::pg_snapshot)
+),
+"d0 scan" AS MATERIALIZED (
+SELECT sum(d.weight)::bigint AS weight
+FROM (
+  SELECT *
+  FROM "d0 changes" AS b
+  LIMIT 1000
+) AS d
+HAVING sum(d.weight) <> 0
+)
+TABLE "d0 scan"
