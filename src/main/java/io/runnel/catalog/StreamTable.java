@@ -18,6 +18,9 @@ import org.jspecify.annotations.Nullable;
 @Table(schema = "runnel_internal", name = "stream_table")
 public class StreamTable {
 
+    static final String UNRECONCILED =
+            "version <> reconciledVersion OR (wanted <> 'ACTIVE' AND wanted <> status AND status <> 'ERROR')";
+
     @Id
     long id;
 
@@ -156,6 +159,7 @@ public class StreamTable {
     }
 
     /** Whether the reconciler has something to do. */
+    /** Whether the database does not match the definition yet; {@link #UNRECONCILED} says the same in a query. */
     public boolean unreconciled() {
         return version != reconciledVersion
                 || (!wanted.equals("ACTIVE") && !wanted.equals(status) && !status.equals("ERROR"));

@@ -11,7 +11,7 @@ import org.hibernate.reactive.mutiny.Mutiny;
 @ApplicationScoped
 public class StreamTables {
 
-    private static final String ALL = "FROM StreamTable ORDER BY id";
+    private static final String UNRECONCILED = "SELECT id FROM StreamTable WHERE " + StreamTable.UNRECONCILED;
     private static final String BY_NAME = "FROM StreamTable WHERE schemaName = :schema AND tableName = :name";
 
     private final Mutiny.SessionFactory sessions;
@@ -20,9 +20,10 @@ public class StreamTables {
         this.sessions = sessions;
     }
 
-    public Uni<List<StreamTable>> all() {
-        return sessions.withStatelessSession(
-                session -> session.createSelectionQuery(ALL, StreamTable.class).getResultList());
+    /** The ids of those that the database does not match yet. */
+    public Uni<List<Long>> unreconciled() {
+        return sessions.withStatelessSession(session ->
+                session.createSelectionQuery(UNRECONCILED, Long.class).getResultList());
     }
 
     public Uni<Optional<StreamTable>> find(long id) {

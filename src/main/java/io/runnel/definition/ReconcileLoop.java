@@ -1,6 +1,5 @@
 package io.runnel.definition;
 
-import io.runnel.catalog.StreamTable;
 import io.runnel.catalog.StreamTables;
 import io.runnel.cdc.Cleanup;
 import io.runnel.postgres.EventLoop;
@@ -67,9 +66,9 @@ public class ReconcileLoop {
             return;
         }
         loop.start(
-                streamTables.all().call(all -> cleanup.removeUnused()),
-                all -> {
-                    all.stream().filter(StreamTable::unreconciled).forEach(table -> reconcile(table.id()));
+                streamTables.unreconciled().call(ids -> cleanup.removeUnused()),
+                ids -> {
+                    ids.forEach(this::reconcile);
                     loop.after(INTERVAL, () -> sweep(inTerm));
                 },
                 thrown -> {

@@ -56,6 +56,9 @@ public class Conductor {
     private final Map<Long, Set<Integer>> sources = new HashMap<>();
     private final Set<Integer> prunable = new HashSet<>();
 
+    /** What the last reading of all stream tables found; one that looks the same is not read again. */
+    private Map<Long, String> marks = new HashMap<>();
+
     Conductor(
             EventLoop loop,
             Refresher refresher,
@@ -77,6 +80,7 @@ public class Conductor {
         term++;
         scheduler = event.held() ? Optional.of(new Scheduler(settings, new Random())) : Optional.empty();
         if (event.held()) {
+            marks.clear();
             reload(term);
             prune(term);
             findLost(term);
@@ -107,12 +111,17 @@ public class Conductor {
             return;
         }
         loop.start(
-                rows.ids(),
-                ids -> {
-                    ids.forEach(id -> settle(inTerm, id));
+                rows.marks(),
+                found -> {
+                    found.forEach((id, mark) -> {
+                        if (!mark.equals(marks.get(id))) {
+                            settle(inTerm, id);
+                        }
+                    });
                     Set.copyOf(sources.keySet()).stream()
-                            .filter(id -> !ids.contains(id))
+                            .filter(id -> !found.containsKey(id))
                             .forEach(id -> settle(inTerm, id));
+                    marks = new HashMap<>(found);
                     loop.after(RELOAD_INTERVAL, () -> reload(inTerm));
                 },
                 thrown -> {
@@ -147,7 +156,10 @@ public class Conductor {
                         defined(inTerm, found.get());
                     }
                 },
-                thrown -> LOG.debugf("stream_table=%d cannot be read: %s", id, thrown.getMessage()));
+                thrown -> {
+                    marks.remove(id);
+                    LOG.debugf("stream_table=%d cannot be read: %s", id, thrown.getMessage());
+                });
     }
 
     private void defined(long inTerm, ScheduleRows.Entry entry) {

@@ -15,6 +15,7 @@ import java.time.ZoneId;
 import java.time.ZoneOffset;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -24,7 +25,7 @@ import java.util.Set;
 @ApplicationScoped
 class ScheduleRows {
 
-    private static final Sql IDS = Sql.of("""
+    private static final Sql MARKS = Sql.of("""
             WITH pruned AS (
               DELETE FROM runnel_internal.refresh_history AS h
               USING runnel_internal.stream_table AS s, LATERAL (
@@ -33,7 +34,12 @@ class ScheduleRows {
               ) AS oldest
               WHERE h.stream_table_id = s.id AND h.id <= oldest.id
             )
-            SELECT id FROM runnel_internal.stream_table ORDER BY id""");
+            SELECT s.id, s.xmin::text || CASE
+                WHEN s.refresh_requests > coalesce(f.refresh_requests, 0) THEN ' ' || s.refresh_requests
+                ELSE '' END AS mark
+            FROM runnel_internal.stream_table AS s
+            LEFT JOIN runnel_internal.frontier AS f ON f.stream_table_id = s.id
+            ORDER BY s.id""");
     private static final Sql READS = Sql.of("""
             SELECT d.source_id::bigint AS source, u.id AS upstream,
               s.refresh_requests > coalesce(f.refresh_requests, 0)
@@ -102,9 +108,13 @@ class ScheduleRows {
         }
     }
 
-    Uni<List<Long>> ids() {
-        return database.session(session -> session.query(IDS))
-                .map(found -> found.stream().map(row -> row.number("id")).toList());
+    /** All stream tables, each with a mark that differs once there is something new to read about it. */
+    Uni<Map<Long, String>> marks() {
+        return database.session(session -> session.query(MARKS)).map(found -> {
+            Map<Long, String> marks = new LinkedHashMap<>();
+            found.forEach(row -> marks.put(row.number("id"), row.text("mark")));
+            return marks;
+        });
     }
 
     /** Marks the stream tables whose sources were dropped under them as in error, and names them. */
