@@ -14,8 +14,8 @@ import java.util.List;
 @ApplicationScoped
 class Pools implements PgPoolCreator {
 
-    /** How many statements one connection keeps prepared; the plan of a long one takes some 500 kB of the server. */
-    static final int PREPARED_STATEMENTS_MAX = 100;
+    /** How many statements one connection keeps prepared; the plan of a long one takes up to 1 MB of the server. */
+    static final int PREPARED_STATEMENTS_MAX = 40;
 
     /** Longer ones are prepared each time. */
     static final int PREPARED_STATEMENT_LENGTH_MAX = 200_000;
