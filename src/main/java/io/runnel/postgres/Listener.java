@@ -22,6 +22,12 @@ public class Listener {
     /** How often a replica that does not lead tries to. */
     public static final Duration LEADERSHIP_INTERVAL = Duration.ofSeconds(1);
 
+    /** How often the listener's connection is asked for a sign of life, since a silent one looks like an idle one. */
+    public static final Duration HEARTBEAT_INTERVAL = Duration.ofSeconds(5);
+
+    /** How long the answer may take before the connection is given up. */
+    public static final Duration HEARTBEAT_TIMEOUT = Duration.ofSeconds(10);
+
     private static final Logger LOG = Logger.getLogger(Listener.class);
     private static final Duration RECONNECT_INTERVAL = Duration.ofMillis(500);
     private static final int LEADER_LOCK_CLASS = 0x525550;
@@ -32,6 +38,8 @@ public class Listener {
             LISTEN runnel_definition;
             LISTEN runnel_schedule""");
     private static final Sql LEAD = Sql.of("SELECT pg_try_advisory_lock({}, 0) AS locked", LEADER_LOCK_CLASS);
+
+    private static final Sql ALIVE = Sql.of("SELECT 1 AS alive");
 
     private final Database database;
     private final EventLoop loop;
@@ -91,6 +99,20 @@ public class Listener {
         session = Optional.of(opened);
         connectivity.listenerConnected(true);
         lead(opened);
+        loop.after(HEARTBEAT_INTERVAL, () -> beat(opened));
+    }
+
+    private void beat(Session opened) {
+        if (stopped || session.isEmpty() || session.get() != opened) {
+            return;
+        }
+        loop.start(
+                opened.one(ALIVE).ifNoItem().after(HEARTBEAT_TIMEOUT).fail(),
+                alive -> loop.after(HEARTBEAT_INTERVAL, () -> beat(opened)),
+                thrown -> {
+                    lost(opened);
+                    loop.start(opened.close(), closed -> {}, failed -> {});
+                });
     }
 
     private void lead(Session opened) {
