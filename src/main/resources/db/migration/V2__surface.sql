@@ -382,6 +382,14 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     SELECT pg_advisory_xact_lock(hashtextextended(format('runnel.stream_table %I.%I', target[1], target[2]), 0))
 $$;
 
+-- The stream table of that name, if there is one, for a caller that creates it otherwise; nobody else can meanwhile.
+CREATE FUNCTION runnel_internal.locked(target text[]) RETURNS bigint
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM runnel_internal.lock_name(target);
+    RETURN runnel_internal.stream_table_id(to_regclass(format('%I.%I', target[1], target[2])), NULL, NULL);
+END $$;
+
 -- Only the empty table is made here, so that it can be indexed at once; the service fills it after the commit.
 CREATE FUNCTION runnel.create_stream_table(
     name text,
@@ -440,11 +448,8 @@ CREATE FUNCTION runnel.create_stream_table_if_not_exists(
 LANGUAGE plpgsql AS $$
 DECLARE
     target text[] := runnel_internal.target(name);
-    existing_id bigint;
+    existing_id bigint := runnel_internal.locked(target);
 BEGIN
-    PERFORM runnel_internal.lock_name(target);
-    existing_id := runnel_internal.stream_table_id(
-        pg_catalog.to_regclass(pg_catalog.format('%I.%I', target[1], target[2])), NULL, NULL);
     IF existing_id IS NULL THEN
         RETURN runnel.create_stream_table(name, query, schedule, refresh_mode, initialize);
     END IF;
@@ -463,15 +468,12 @@ CREATE FUNCTION runnel.create_or_replace_stream_table(
 LANGUAGE plpgsql AS $$
 DECLARE
     target text[] := runnel_internal.target(name);
-    qualified text := pg_catalog.format('%I.%I', target[1], target[2]);
-    existing_id bigint;
+    existing_id bigint := runnel_internal.locked(target);
 BEGIN
-    PERFORM runnel_internal.lock_name(target);
-    existing_id := runnel_internal.stream_table_id(pg_catalog.to_regclass(qualified), NULL, NULL);
     IF existing_id IS NULL THEN
         RETURN runnel.create_stream_table(name, query, schedule, refresh_mode, initialize);
     END IF;
-    PERFORM runnel.alter_stream_table(qualified, query, schedule, refresh_mode);
+    PERFORM runnel.alter_stream_table(pg_catalog.format('%I.%I', target[1], target[2]), query, schedule, refresh_mode);
     RETURN existing_id;
 END $$;
 
