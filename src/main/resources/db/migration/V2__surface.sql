@@ -717,6 +717,14 @@ BEGIN
         ) AS captured);
 END $$;
 
+-- Whether the definition view is gone, as it is when what the query reads was dropped with CASCADE. The service finds out
+-- within seconds, and until then nothing else tells that the contents are nobody's result any more.
+CREATE FUNCTION runnel_internal.lost(stream_table runnel_internal.stream_table) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT stream_table.definition_view IS NOT NULL
+        AND to_regclass('runnel_internal.' || quote_ident(stream_table.definition_view)) IS NULL
+$$;
+
 -- Whether the visible contents of a stream table include everything that the snapshot sees. By kind of source:
 --
 -- * A captured table: no row of its buffer is seen by the snapshot and not by the frontier. Rows are pruned only after
@@ -737,7 +745,7 @@ BEGIN
     FROM runnel_internal.stream_table
     JOIN runnel_internal.frontier ON frontier.stream_table_id = stream_table.id
     WHERE stream_table.id = wanted_id AND stream_table.reconciled_version >= stream_table.version
-        AND stream_table.status NOT IN ('INITIALIZING', 'ERROR');
+        AND stream_table.status NOT IN ('INITIALIZING', 'ERROR') AND NOT runnel_internal.lost(stream_table);
     IF ours IS NULL THEN
         RETURN false;
     END IF;
@@ -832,15 +840,19 @@ BEGIN
         JOIN runnel_internal.stream_table AS upstream ON upstream.relation = dependency.relation
     )
     SELECT format('%I.%I', schema_name, table_name) AS qualified,
-        CASE WHEN wanted <> 'ACTIVE' THEN wanted ELSE status END AS state,
-        CASE WHEN runnel_internal.may_read(runnel_internal.caller(), relation, owner) THEN last_error END AS error,
+        CASE WHEN wanted <> 'ACTIVE' THEN wanted WHEN runnel_internal.lost(stream_table) THEN 'ERROR'
+            ELSE status END AS state,
+        CASE WHEN NOT runnel_internal.may_read(runnel_internal.caller(), relation, owner) THEN NULL
+            WHEN runnel_internal.lost(stream_table) THEN 'something that the query reads was dropped'
+            ELSE last_error END AS error,
         last_error_hint AS hint
     INTO obstacle
     FROM involved
     JOIN runnel_internal.stream_table USING (id)
     LEFT JOIN runnel_internal.frontier ON frontier.stream_table_id = stream_table.id
     WHERE wanted <> 'ACTIVE'
-        OR (status IN ('PAUSED', 'SUSPENDED', 'ERROR') AND reconciled_version >= version)
+        OR ((status IN ('PAUSED', 'SUSPENDED', 'ERROR') OR runnel_internal.lost(stream_table))
+            AND reconciled_version >= version)
     ORDER BY id <> wanted_id, id
     LIMIT 1;
     IF FOUND THEN

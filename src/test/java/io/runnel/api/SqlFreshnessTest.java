@@ -147,6 +147,20 @@ class SqlFreshnessTest extends SqlFixture {
     }
 
     @Test
+    void table_whose_definition_view_was_dropped_is_not_fresh_although_nothing_is_pending() throws Exception {
+        service.run("UPDATE runnel_internal.stream_table SET definition_view = 'definition_of_orders'");
+        service.run("CREATE VIEW runnel_internal.definition_of_orders AS SELECT id FROM shop.orders");
+        app.run("CALL runnel.sync('below', '0s')");
+        app.run("SELECT runnel.create_stream_table('above', 'SELECT id FROM below')");
+        surface.pretendInitialized(service, "above", "below", "id bigint");
+        app.run("CALL runnel.sync('above', '0s')");
+        app.run("DROP TABLE orders CASCADE");
+        app.fails("CALL runnel.sync('below')", "55000");
+        app.fails("CALL runnel.wait_for('below', pg_current_snapshot()::text)", "55000");
+        app.fails("CALL runnel.sync('above')", "55000");
+    }
+
+    @Test
     void requested_refresh_returns_when_answered_and_fails_when_it_failed() throws Exception {
         CompletableFuture<Void> waiting = inBackground("CALL runnel.refresh('below', '20s')");
         awaitRow("SELECT FROM runnel_internal.stream_table WHERE refresh_requests = 1");
