@@ -47,29 +47,137 @@ BEGIN
     RETURN parts;
 END $$;
 
--- The stored form of a schedule. The service checks cron expressions fully; this finds what is plainly wrong.
+-- The values that a field of a cron expression stands for; null when it is none. Values, ranges and steps, in lists;
+-- names count from 1.
+CREATE FUNCTION runnel_internal.cron_field(field text, low integer, high integer, names text[] DEFAULT '{}')
+RETURNS integer[]
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    item text;
+    parts text[];
+    first integer;
+    last integer;
+    step integer;
+    found integer[] := '{}';
+BEGIN
+    FOREACH item IN ARRAY string_to_array(field, ',') LOOP
+        parts := regexp_match(item, '^([*]|[0-9]{1,2}|[a-z]{3})(-([0-9]{1,2}|[a-z]{3}))?(/([0-9]{1,2}))?$');
+        IF parts IS NULL OR (parts[1] = '*' AND parts[2] IS NOT NULL) THEN
+            RETURN NULL;
+        END IF;
+        first := CASE WHEN parts[1] = '*' THEN low
+            WHEN parts[1] ~ '[0-9]' THEN parts[1]::integer ELSE array_position(names, parts[1]) END;
+        last := CASE WHEN parts[3] ~ '[0-9]' THEN parts[3]::integer
+            WHEN parts[3] IS NOT NULL THEN array_position(names, parts[3])
+            WHEN parts[1] = '*' OR parts[5] IS NOT NULL THEN high
+            ELSE first END;
+        step := coalesce(parts[5]::integer, 1);
+        IF coalesce(low <= first AND first <= last AND last <= high AND step BETWEEN 1 AND high, false) THEN
+            found := found || ARRAY(SELECT generate_series(first, last, step));
+        ELSE
+            RETURN NULL;
+        END IF;
+    END LOOP;
+    RETURN nullif(found, '{}');
+END $$;
+
+-- What is wrong with a cron expression; null for nothing. Five fields, six with seconds in front, or a nickname.
+CREATE FUNCTION runnel_internal.cron_error(expression text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    fields text[] := regexp_split_to_array(lower(expression), '[ \t]+');
+    days integer[];
+    months integer[];
+BEGIN
+    IF lower(expression) ~ '^@(yearly|annually|monthly|weekly|daily|midnight|hourly)$' THEN
+        RETURN NULL;
+    ELSIF length(expression) > 200 OR cardinality(fields) NOT IN (5, 6) THEN
+        RETURN 'a cron expression has five fields (minute hour day month weekday), or six with seconds in front, '
+            'in at most 200 characters';
+    END IF;
+    fields := CASE WHEN cardinality(fields) = 5 THEN array_prepend('0', fields) ELSE fields END;
+    days := runnel_internal.cron_field(CASE WHEN fields[4] = 'l' THEN '28' ELSE fields[4] END, 1, 31);
+    months := runnel_internal.cron_field(
+        fields[5], 1, 12, '{jan,feb,mar,apr,may,jun,jul,aug,sep,oct,nov,dec}');
+    IF runnel_internal.cron_field(fields[1], 0, 59) IS NULL THEN
+        RETURN format('%L is no second of a cron expression: write *, 0 to 59, ranges, steps and lists', fields[1]);
+    ELSIF runnel_internal.cron_field(fields[2], 0, 59) IS NULL THEN
+        RETURN format('%L is no minute of a cron expression: write *, 0 to 59, ranges, steps and lists', fields[2]);
+    ELSIF runnel_internal.cron_field(fields[3], 0, 23) IS NULL THEN
+        RETURN format('%L is no hour of a cron expression: write *, 0 to 23, ranges, steps and lists; '
+            'two ranges around midnight, as in 22-23,0-2', fields[3]);
+    ELSIF days IS NULL THEN
+        RETURN format('%L is no day of a cron expression: write *, 1 to 31, ranges, steps and lists, '
+            'or L for the last of the month', fields[4]);
+    ELSIF months IS NULL THEN
+        RETURN format('%L is no month of a cron expression: write *, 1 to 12, JAN to DEC, ranges, steps and lists',
+            fields[5]);
+    ELSIF fields[6] !~ '^([0-7]|mon|tue|wed|thu|fri|sat|sun)(l|#[1-4])$'
+        AND runnel_internal.cron_field(fields[6], 0, 7, '{mon,tue,wed,thu,fri,sat,sun}') IS NULL
+    THEN
+        RETURN format('%L is no weekday of a cron expression: write *, 0 to 7 (0 and 7 are Sunday), MON to SUN, '
+            'ranges, steps and lists, 5L for the last Friday or 1#2 for the second Monday', fields[6]);
+    ELSIF fields[6] ~ '^[*](/1)?$' AND (SELECT min(day) FROM unnest(days) AS day) > (
+        SELECT max(CASE WHEN month = 2 THEN 29 WHEN month IN (4, 6, 9, 11) THEN 30 ELSE 31 END)
+        FROM unnest(months) AS month)
+    THEN
+        RETURN 'the day never comes in these months';
+    END IF;
+    RETURN NULL;
+END $$;
+
+-- The stored form of a schedule. This alone decides what a schedule is, for REST too; the service reads whatever is
+-- stored, and more.
 CREATE FUNCTION runnel_internal.schedule(given text) RETURNS text
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     wish text := btrim(given, E' \t\r\n');
+    word text := lower(wish);
+    duration text := substring(word FROM '^(?:on-change[ \t]+)?((?:[0-9]{1,9}(?:ms|s|m|h|d|w)){1,6})$');
+    seconds numeric := (
+        SELECT sum(part[1]::numeric * CASE part[2]
+            WHEN 'ms' THEN 0.001 WHEN 's' THEN 1 WHEN 'm' THEN 60 WHEN 'h' THEN 3600 WHEN 'd' THEN 86400
+            ELSE 604800 END)
+        FROM regexp_matches(duration, '([0-9]+)(ms|s|m|h|d|w)', 'g') AS part);
+    expressions text[];
+    reason text;
 BEGIN
-    IF lower(wish) = 'calculated' THEN
+    IF length(wish) > 1000 THEN
+        reason := 'it has more than 1000 characters';
+    ELSIF word = 'calculated' THEN
         RETURN 'downstream';
-    ELSIF lower(wish) IN ('on-change', 'downstream', 'manual') THEN
-        RETURN lower(wish);
-    ELSIF wish ~ '^([0-9]+([.][0-9]+)?(ms|s|m|h|d|w))+$' AND wish ~ '[1-9]' THEN
-        RETURN wish;
-    ELSIF (
-        SELECT bool_and(expression ~* '^@(yearly|annually|monthly|weekly|daily|midnight|hourly)$'
-            OR expression ~ '^[0-9A-Za-z*,/?#-]+([ \t]+[0-9A-Za-z*,/?#-]+){4,5}$')
-        FROM regexp_split_to_table(wish, '\s*(;|\|+)\s*') AS expression
-    ) THEN
-        RETURN wish;
+    ELSIF word IN ('on-change', 'downstream', 'manual') THEN
+        RETURN word;
+    ELSIF word LIKE 'on-change%' THEN
+        IF seconds <= 366 * 86400 THEN
+            RETURN word;
+        END IF;
+        reason := 'what follows on-change must be a pause between two refreshes of at most 366d, as in on-change 20ms';
+    ELSIF seconds IS NOT NULL THEN
+        IF seconds BETWEEN 0.01 AND 366 * 86400 THEN
+            RETURN word;
+        END IF;
+        reason := 'a duration lies between 10ms and 366d';
+    ELSIF wish ~ '[@; \t\r\n]' THEN
+        expressions := ARRAY(
+            SELECT btrim(expression, E' \t')
+            FROM regexp_split_to_table(wish, '[;\r\n]') AS expression
+            WHERE btrim(expression, E' \t') <> '');
+        reason := CASE WHEN cardinality(expressions) > 20 THEN 'it has more than 20 cron expressions' ELSE (
+            SELECT runnel_internal.cron_error(expression)
+            FROM unnest(expressions) WITH ORDINALITY AS each (expression, place)
+            WHERE runnel_internal.cron_error(expression) IS NOT NULL
+            ORDER BY place
+            LIMIT 1) END;
+        IF reason IS NULL AND cardinality(expressions) > 0 THEN
+            RETURN wish;
+        END IF;
     END IF;
     RAISE invalid_parameter_value USING
-        MESSAGE = format('invalid schedule: %s', coalesce(quote_literal(given), 'null')),
-        HINT = 'Use a duration (500ms, 5s, 1h30m, 1d), a cron expression of 5 or 6 fields, @hourly and the like, '
-            'on-change, downstream or manual.';
+        MESSAGE = format('invalid schedule: %s', coalesce(quote_literal(left(given, 60)), 'null')),
+        DETAIL = coalesce(reason, 'it is no duration, no cron expression and none of the words'),
+        HINT = 'Use a duration (500ms, 5s, 1h30m, 1d), cron expressions separated by semicolons (*/5 * * * *, @hourly), '
+            'on-change, on-change 20ms, downstream or manual.';
 END $$;
 
 CREATE FUNCTION runnel_internal.refresh_mode(given text) RETURNS text

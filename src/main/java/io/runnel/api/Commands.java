@@ -110,10 +110,11 @@ class Commands {
 
     Uni<Void> alter(StreamTableStatus table, AlterRequest request) {
         @Nullable String mode = request.refreshMode() == null ? null : Inputs.mode(request.refreshMode());
-        @Nullable String schedule = request.schedule() == null ? null : Inputs.schedule(request.schedule());
-        return explanationOf(table, request.query(), mode)
+        @Nullable String schedule = request.schedule() == null ? null : Inputs.text("schedule", request.schedule());
+        @Nullable String query = request.query() == null ? null : Inputs.text("query", request.query());
+        return explanationOf(table, query, mode)
                 .flatMap(valid -> database.transaction(
-                        session -> session.query(ALTER, table.name().sql().text(), request.query(), schedule, mode)))
+                        session -> session.query(ALTER, table.name().sql().text(), query, schedule, mode)))
                 .replaceWithVoid();
     }
 
