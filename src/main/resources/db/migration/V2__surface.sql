@@ -658,6 +658,18 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     ORDER BY dependant.id
 $$;
 
+-- Ends the refresh that a stream table is in, whose lock would keep a drop waiting for as long as the query takes. The
+-- number is the class of the advisory locks by which refreshes exclude each other.
+CREATE FUNCTION runnel_internal.cancel_refresh(dropped_id bigint) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT pg_cancel_backend(pid)
+    FROM pg_locks
+    JOIN runnel_internal.stream_table ON id = dropped_id
+    WHERE locktype = 'advisory' AND granted AND classid = 5395791 AND objid = dropped_id::oid AND objsubid = 2
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND pg_has_role(runnel_internal.caller(), to_regrole(quote_ident(owner))::oid, 'USAGE')
+$$;
+
 -- The table goes before the row: a refresh locks the table before it touches the rows, and so do we.
 CREATE FUNCTION runnel_internal.drop_stream_table(dropped_id bigint, given text, cascading boolean) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -687,6 +699,7 @@ BEGIN
     JOIN pg_namespace ON pg_namespace.oid = relnamespace
     WHERE pg_class.oid = dropped;
     IF FOUND THEN
+        PERFORM runnel_internal.cancel_refresh(dropped_id);
         EXECUTE format('DROP TABLE %s%s', qualified, CASE WHEN cascading THEN ' CASCADE' END);
     END IF;
     DELETE FROM runnel_internal.stream_table WHERE id = dropped_id;

@@ -28,11 +28,18 @@ import java.util.stream.Collectors;
 @ApplicationScoped
 public class Reconciler {
 
+    // Never waits for a refresh, which holds the frontier's row: everybody who touches the definition would wait as
+    // well.
+    // A refresh under way tells by itself how many errors there are.
     private static final Sql LIGHT = Sql.of("""
-            WITH healed AS (
-              UPDATE runnel_internal.frontier SET consecutive_errors = 0
+            WITH idle AS (
+              SELECT stream_table_id FROM runnel_internal.frontier
               WHERE stream_table_id = $1 AND EXISTS (
                 SELECT FROM runnel_internal.stream_table WHERE id = $1 AND version <> reconciled_version)
+              FOR UPDATE SKIP LOCKED
+            ), healed AS (
+              UPDATE runnel_internal.frontier SET consecutive_errors = 0
+              WHERE stream_table_id IN (SELECT stream_table_id FROM idle)
             )
             UPDATE runnel_internal.stream_table AS s
             SET reconciled_version = version,

@@ -98,7 +98,8 @@ public class Refresher {
                 return Uni.createFrom().failure(busy(plan));
             }
             return database.snapshot(session, settings(plan), snapshot -> transaction(snapshot, plan))
-                    .eventually(() -> session.query(RefreshSql.ADMIT, id));
+                    .eventually(() ->
+                            session.query(RefreshSql.ADMIT, id).onFailure().recoverWithNull());
         });
     }
 
