@@ -199,7 +199,7 @@ END $$;
 
 -- The query without what follows it, after PostgreSQL has analysed and planned it with the rights of the caller.
 -- Opening a cursor runs nothing, admits one statement only, and reports errors at their place in the text as given.
--- It also admits INSERT ... RETURNING, EXPLAIN and SHOW, which cannot stand in FROM as the second cursor wants it.
+-- It also admits INSERT ... RETURNING, EXPLAIN and SHOW, which cannot stand in FROM as create_table wants it.
 CREATE FUNCTION runnel_internal.checked_query(given text) RETURNS text
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -208,44 +208,131 @@ DECLARE
 BEGIN
     IF coalesce(stripped, '') = '' THEN
         RAISE syntax_error USING MESSAGE = 'the query of a stream table is empty', HINT = 'Give one SELECT statement.';
+    ELSIF pg_catalog.length(stripped) > 500000 THEN
+        RAISE program_limit_exceeded USING
+            MESSAGE = 'the query of a stream table is longer than 500000 characters',
+            HINT = 'Put long lists of values into a table, or parts of the query into views.';
     END IF;
     BEGIN
         OPEN probe FOR EXECUTE stripped;
         CLOSE probe;
     EXCEPTION WHEN invalid_cursor_definition THEN
-        RAISE syntax_error USING
-            MESSAGE = 'the query of a stream table must be one SELECT statement',
-            DETAIL = SQLERRM,
-            HINT = 'SELECT, VALUES, TABLE and WITH ... SELECT will do; nothing that writes, and no second statement.';
-    END;
-    BEGIN
-        probe := NULL;
-        OPEN probe FOR EXECUTE pg_catalog.concat('SELECT * FROM (', stripped, E'\n) AS query');
-        CLOSE probe;
-    EXCEPTION WHEN syntax_error OR feature_not_supported THEN
-        RAISE syntax_error USING
-            MESSAGE = 'the query of a stream table must be one SELECT statement',
-            DETAIL = SQLERRM,
-            HINT = 'SELECT, VALUES, TABLE and WITH ... SELECT will do; nothing that writes, and nothing after a semicolon.';
+        PERFORM runnel_internal.refuse_statement();
     END;
     RETURN stripped;
 END $$;
 
--- Creates the empty table. PostgreSQL's own errors speak for duplicate columns, pseudo-types and missing rights.
-CREATE FUNCTION runnel_internal.create_table(schema_wanted text, table_wanted text, query text) RETURNS oid
+CREATE FUNCTION runnel_internal.refuse_statement() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RAISE syntax_error USING
+        MESSAGE = 'the query of a stream table must be one SELECT statement',
+        HINT = 'SELECT, VALUES, TABLE and WITH ... SELECT will do; nothing that writes, and no second statement.';
+END $$;
+
+-- Creates the empty table. The query stands in a view for a moment, which tells what it reads. PostgreSQL's own errors
+-- speak for what cannot be; they say little about what to do.
+CREATE FUNCTION runnel_internal.create_table(schema_wanted text, table_wanted text, query text, defined oid)
+RETURNS oid
 LANGUAGE plpgsql AS $$
 DECLARE
-    created oid;
+    probe text := pg_catalog.format('%I.%I', schema_wanted, 'runnel_query_' || pg_catalog.pg_backend_pid());
+    qualified text := pg_catalog.format('%I.%I', schema_wanted, table_wanted);
+    hint_given text;
 BEGIN
-    EXECUTE pg_catalog.format(
-        'CREATE TABLE %I.%I AS SELECT * FROM (%s' || E'\n) AS query WITH NO DATA', schema_wanted, table_wanted, query);
-    created := pg_catalog.format('%I.%I', schema_wanted, table_wanted)::pg_catalog.regclass;
-    IF NOT EXISTS (SELECT FROM pg_catalog.pg_attribute WHERE attrelid = created AND attnum > 0) THEN
+    BEGIN
+        EXECUTE pg_catalog.format('CREATE VIEW %s AS SELECT * FROM (%s' || E'\n) AS query', probe, query);
+    EXCEPTION
+        WHEN syntax_error OR feature_not_supported THEN
+            PERFORM runnel_internal.refuse_statement();
+        WHEN invalid_table_definition THEN
+            -- Unlike a permanent view, a table can be made of temporary tables: then that was it.
+            EXECUTE pg_catalog.format(
+                'CREATE TABLE %s AS SELECT * FROM (%s' || E'\n) AS query WITH NO DATA', qualified, query);
+            RAISE invalid_table_definition USING
+                MESSAGE = 'the query of a stream table cannot read temporary tables',
+                HINT = 'Read permanent tables; a temporary one is seen by its own session only.';
+    END;
+    IF NOT EXISTS (
+        SELECT FROM pg_catalog.pg_attribute WHERE attrelid = probe::pg_catalog.regclass AND attnum > 0
+    ) THEN
         RAISE invalid_table_definition USING
             MESSAGE = 'the query of a stream table must have at least one column',
             HINT = 'Name the columns after SELECT.';
     END IF;
-    RETURN created;
+    PERFORM runnel_internal.check_view(probe::pg_catalog.regclass, defined);
+    EXECUTE pg_catalog.format('CREATE TABLE %s AS SELECT * FROM %s WITH NO DATA', qualified, probe);
+    EXECUTE pg_catalog.format('DROP VIEW %s', probe);
+    RETURN qualified::pg_catalog.regclass;
+EXCEPTION WHEN duplicate_column OR invalid_table_definition OR invalid_schema_name THEN
+    GET STACKED DIAGNOSTICS hint_given = PG_EXCEPTION_HINT;
+    RAISE USING
+        ERRCODE = SQLSTATE,
+        MESSAGE = SQLERRM,
+        HINT = CASE
+            WHEN hint_given <> '' THEN hint_given
+            WHEN SQLSTATE = '42701' THEN 'Give each column a name of its own: SELECT expression AS name.'
+            WHEN SQLSTATE = '3F000' THEN 'Create the schema first, or choose another.'
+            ELSE 'Cast what has no type that a column can have, for instance to text.' END;
+END $$;
+
+-- What a view reads, or the definition of a stream table.
+CREATE FUNCTION runnel_internal.reads_directly(reader oid) RETURNS SETOF oid
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT refobjid
+    FROM pg_rewrite
+    JOIN pg_depend ON classid = 'pg_rewrite'::regclass AND objid = pg_rewrite.oid
+    WHERE ev_class = reader AND ev_type = '1' AND refclassid = 'pg_class'::regclass AND refobjid <> reader
+    UNION
+    SELECT pg_class.oid
+    FROM runnel_internal.stream_table
+    JOIN pg_class ON relname = definition_view AND relnamespace = 'runnel_internal'::regnamespace
+    WHERE relation = reader
+$$;
+
+-- What a relation reads, directly, through views, or through the definitions of stream tables.
+CREATE FUNCTION runnel_internal.reads(reader oid) RETURNS SETOF oid
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    WITH RECURSIVE read (relation) AS (
+        SELECT below.relation FROM runnel_internal.reads_directly(reader) AS below (relation)
+        UNION
+        SELECT below.relation
+        FROM read
+        CROSS JOIN LATERAL runnel_internal.reads_directly(read.relation) AS below (relation)
+    )
+    SELECT relation FROM read
+$$;
+
+-- Refuses, for a view that holds the query of a stream table, what a refresh must not do. The table itself is null while
+-- there is none.
+CREATE FUNCTION runnel_internal.check_view(query_view oid, defined oid) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    through text;
+    locking oid;
+BEGIN
+    IF defined IN (SELECT runnel_internal.reads(query_view)) THEN
+        SELECT string_agg(step::regclass::text, ', ' ORDER BY step::regclass::text) INTO through
+        FROM runnel_internal.reads_directly(query_view) AS step
+        WHERE step = defined OR defined IN (SELECT runnel_internal.reads(step));
+        RAISE invalid_recursion USING
+            MESSAGE = format('stream table %s cannot read itself', defined::regclass),
+            DETAIL = CASE WHEN through <> defined::regclass::text THEN format('It would do so through %s.', through)
+                ELSE 'Its query names it.' END,
+            HINT = 'Read what it is made of instead.';
+    END IF;
+    SELECT ev_class INTO locking
+    FROM pg_rewrite
+    WHERE ev_type = '1' AND ev_action::text LIKE '%{ROWMARKCLAUSE %'
+        AND (ev_class = query_view OR ev_class IN (SELECT runnel_internal.reads(query_view)))
+    LIMIT 1;
+    IF FOUND THEN
+        RAISE feature_not_supported USING
+            MESSAGE = 'the query of a stream table cannot lock rows',
+            DETAIL = CASE WHEN locking <> query_view THEN format('The view %s locks rows.', locking::regclass)
+                ELSE 'It has a clause FOR UPDATE or FOR SHARE.' END,
+            HINT = 'Leave out FOR UPDATE and FOR SHARE: a refresh reads one snapshot, and would make writers wait.';
+    END IF;
 END $$;
 
 -- The search_path in which the service is to read the query: what the names in it mean now.
@@ -529,7 +616,7 @@ BEGIN
                 ELSE 'Choose another name, or drop it first.' END;
     END IF;
     query_checked := runnel_internal.checked_query(query);
-    created := runnel_internal.create_table(target[1], target[2], query_checked);
+    created := runnel_internal.create_table(target[1], target[2], query_checked, NULL);
     EXECUTE pg_catalog.format(
         'CREATE TRIGGER runnel_refuse_write BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON %s '
         'FOR EACH STATEMENT EXECUTE FUNCTION runnel_internal.refuse_write()', qualified);
@@ -615,7 +702,7 @@ BEGIN
         path_wanted := runnel_internal.effective_search_path();
         zone_wanted := pg_catalog.current_setting('TimeZone');
         IF query_wanted <> stored.query OR path_wanted <> stored.search_path THEN
-            PERFORM runnel_internal.create_table(stored.schema_name, probe, query_wanted);
+            PERFORM runnel_internal.create_table(stored.schema_name, probe, query_wanted, stored.relation);
             EXECUTE pg_catalog.format('DROP TABLE %I.%I', stored.schema_name, probe);
         ELSE
             zone_wanted := stored.time_zone;

@@ -111,7 +111,8 @@ public class Refresher {
 
     private Sql settings(MaintenancePlan plan) {
         List<Sql> tables = new ArrayList<>();
-        for (SourceTable source : plan.sources()) {
+        for (SourceTable source :
+                plan.sources().stream().filter(SourceTable::lockable).toList()) {
             tables.add(
                     source.partitioned()
                             ? Sql.of(";\nLOCK TABLE {} IN ACCESS SHARE MODE", source.table())
