@@ -47,29 +47,137 @@ BEGIN
     RETURN parts;
 END $$;
 
--- The stored form of a schedule. The service checks cron expressions fully; this finds what is plainly wrong.
+-- The values that a field of a cron expression stands for; null when it is none. Values, ranges and steps, in lists;
+-- names count from 1.
+CREATE FUNCTION runnel_internal.cron_field(field text, low integer, high integer, names text[] DEFAULT '{}')
+RETURNS integer[]
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    item text;
+    parts text[];
+    first integer;
+    last integer;
+    step integer;
+    found integer[] := '{}';
+BEGIN
+    FOREACH item IN ARRAY string_to_array(field, ',') LOOP
+        parts := regexp_match(item, '^([*]|[0-9]{1,2}|[a-z]{3})(-([0-9]{1,2}|[a-z]{3}))?(/([0-9]{1,2}))?$');
+        IF parts IS NULL OR (parts[1] = '*' AND parts[2] IS NOT NULL) THEN
+            RETURN NULL;
+        END IF;
+        first := CASE WHEN parts[1] = '*' THEN low
+            WHEN parts[1] ~ '[0-9]' THEN parts[1]::integer ELSE array_position(names, parts[1]) END;
+        last := CASE WHEN parts[3] ~ '[0-9]' THEN parts[3]::integer
+            WHEN parts[3] IS NOT NULL THEN array_position(names, parts[3])
+            WHEN parts[1] = '*' OR parts[5] IS NOT NULL THEN high
+            ELSE first END;
+        step := coalesce(parts[5]::integer, 1);
+        IF coalesce(low <= first AND first <= last AND last <= high AND step BETWEEN 1 AND high, false) THEN
+            found := found || ARRAY(SELECT generate_series(first, last, step));
+        ELSE
+            RETURN NULL;
+        END IF;
+    END LOOP;
+    RETURN nullif(found, '{}');
+END $$;
+
+-- What is wrong with a cron expression; null for nothing. Five fields, six with seconds in front, or a nickname.
+CREATE FUNCTION runnel_internal.cron_error(expression text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    fields text[] := regexp_split_to_array(lower(expression), '[ \t]+');
+    days integer[];
+    months integer[];
+BEGIN
+    IF lower(expression) ~ '^@(yearly|annually|monthly|weekly|daily|midnight|hourly)$' THEN
+        RETURN NULL;
+    ELSIF length(expression) > 200 OR cardinality(fields) NOT IN (5, 6) THEN
+        RETURN 'a cron expression has five fields (minute hour day month weekday), or six with seconds in front, '
+            'in at most 200 characters';
+    END IF;
+    fields := CASE WHEN cardinality(fields) = 5 THEN array_prepend('0', fields) ELSE fields END;
+    days := runnel_internal.cron_field(CASE WHEN fields[4] = 'l' THEN '28' ELSE fields[4] END, 1, 31);
+    months := runnel_internal.cron_field(
+        fields[5], 1, 12, '{jan,feb,mar,apr,may,jun,jul,aug,sep,oct,nov,dec}');
+    IF runnel_internal.cron_field(fields[1], 0, 59) IS NULL THEN
+        RETURN format('%L is no second of a cron expression: write *, 0 to 59, ranges, steps and lists', fields[1]);
+    ELSIF runnel_internal.cron_field(fields[2], 0, 59) IS NULL THEN
+        RETURN format('%L is no minute of a cron expression: write *, 0 to 59, ranges, steps and lists', fields[2]);
+    ELSIF runnel_internal.cron_field(fields[3], 0, 23) IS NULL THEN
+        RETURN format('%L is no hour of a cron expression: write *, 0 to 23, ranges, steps and lists; '
+            'two ranges around midnight, as in 22-23,0-2', fields[3]);
+    ELSIF days IS NULL THEN
+        RETURN format('%L is no day of a cron expression: write *, 1 to 31, ranges, steps and lists, '
+            'or L for the last of the month', fields[4]);
+    ELSIF months IS NULL THEN
+        RETURN format('%L is no month of a cron expression: write *, 1 to 12, JAN to DEC, ranges, steps and lists',
+            fields[5]);
+    ELSIF fields[6] !~ '^([0-7]|mon|tue|wed|thu|fri|sat|sun)(l|#[1-4])$'
+        AND runnel_internal.cron_field(fields[6], 0, 7, '{mon,tue,wed,thu,fri,sat,sun}') IS NULL
+    THEN
+        RETURN format('%L is no weekday of a cron expression: write *, 0 to 7 (0 and 7 are Sunday), MON to SUN, '
+            'ranges, steps and lists, 5L for the last Friday or 1#2 for the second Monday', fields[6]);
+    ELSIF fields[6] ~ '^[*](/1)?$' AND (SELECT min(day) FROM unnest(days) AS day) > (
+        SELECT max(CASE WHEN month = 2 THEN 29 WHEN month IN (4, 6, 9, 11) THEN 30 ELSE 31 END)
+        FROM unnest(months) AS month)
+    THEN
+        RETURN 'the day never comes in these months';
+    END IF;
+    RETURN NULL;
+END $$;
+
+-- The stored form of a schedule. This alone decides what a schedule is, for REST too; the service reads whatever is
+-- stored, and more.
 CREATE FUNCTION runnel_internal.schedule(given text) RETURNS text
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     wish text := btrim(given, E' \t\r\n');
+    word text := lower(wish);
+    duration text := substring(word FROM '^(?:on-change[ \t]+)?((?:[0-9]{1,9}(?:ms|s|m|h|d|w)){1,6})$');
+    seconds numeric := (
+        SELECT sum(part[1]::numeric * CASE part[2]
+            WHEN 'ms' THEN 0.001 WHEN 's' THEN 1 WHEN 'm' THEN 60 WHEN 'h' THEN 3600 WHEN 'd' THEN 86400
+            ELSE 604800 END)
+        FROM regexp_matches(duration, '([0-9]+)(ms|s|m|h|d|w)', 'g') AS part);
+    expressions text[];
+    reason text;
 BEGIN
-    IF lower(wish) = 'calculated' THEN
+    IF length(wish) > 1000 THEN
+        reason := 'it has more than 1000 characters';
+    ELSIF word = 'calculated' THEN
         RETURN 'downstream';
-    ELSIF lower(wish) IN ('on-change', 'downstream', 'manual') THEN
-        RETURN lower(wish);
-    ELSIF wish ~ '^([0-9]+([.][0-9]+)?(ms|s|m|h|d|w))+$' AND wish ~ '[1-9]' THEN
-        RETURN wish;
-    ELSIF (
-        SELECT bool_and(expression ~* '^@(yearly|annually|monthly|weekly|daily|midnight|hourly)$'
-            OR expression ~ '^[0-9A-Za-z*,/?#-]+([ \t]+[0-9A-Za-z*,/?#-]+){4,5}$')
-        FROM regexp_split_to_table(wish, '\s*(;|\|+)\s*') AS expression
-    ) THEN
-        RETURN wish;
+    ELSIF word IN ('on-change', 'downstream', 'manual') THEN
+        RETURN word;
+    ELSIF word LIKE 'on-change%' THEN
+        IF seconds <= 366 * 86400 THEN
+            RETURN word;
+        END IF;
+        reason := 'what follows on-change must be a pause between two refreshes of at most 366d, as in on-change 20ms';
+    ELSIF seconds IS NOT NULL THEN
+        IF seconds BETWEEN 0.01 AND 366 * 86400 THEN
+            RETURN word;
+        END IF;
+        reason := 'a duration lies between 10ms and 366d';
+    ELSIF wish ~ '[@; \t\r\n]' THEN
+        expressions := ARRAY(
+            SELECT btrim(expression, E' \t')
+            FROM regexp_split_to_table(wish, '[;\r\n]') AS expression
+            WHERE btrim(expression, E' \t') <> '');
+        reason := CASE WHEN cardinality(expressions) > 20 THEN 'it has more than 20 cron expressions' ELSE (
+            SELECT runnel_internal.cron_error(expression)
+            FROM unnest(expressions) WITH ORDINALITY AS each (expression, place)
+            WHERE runnel_internal.cron_error(expression) IS NOT NULL
+            ORDER BY place
+            LIMIT 1) END;
+        IF reason IS NULL AND cardinality(expressions) > 0 THEN
+            RETURN wish;
+        END IF;
     END IF;
     RAISE invalid_parameter_value USING
-        MESSAGE = format('invalid schedule: %s', coalesce(quote_literal(given), 'null')),
-        HINT = 'Use a duration (500ms, 5s, 1h30m, 1d), a cron expression of 5 or 6 fields, @hourly and the like, '
-            'on-change, downstream or manual.';
+        MESSAGE = format('invalid schedule: %s', coalesce(quote_literal(left(given, 60)), 'null')),
+        DETAIL = coalesce(reason, 'it is no duration, no cron expression and none of the words'),
+        HINT = 'Use a duration (500ms, 5s, 1h30m, 1d), cron expressions separated by semicolons (*/5 * * * *, @hourly), '
+            'on-change, on-change 20ms, downstream or manual.';
 END $$;
 
 CREATE FUNCTION runnel_internal.refresh_mode(given text) RETURNS text
@@ -91,7 +199,7 @@ END $$;
 
 -- The query without what follows it, after PostgreSQL has analysed and planned it with the rights of the caller.
 -- Opening a cursor runs nothing, admits one statement only, and reports errors at their place in the text as given.
--- It also admits INSERT ... RETURNING, EXPLAIN and SHOW, which cannot stand in FROM as the second cursor wants it.
+-- It also admits INSERT ... RETURNING, EXPLAIN and SHOW, which cannot stand in FROM as create_table wants it.
 CREATE FUNCTION runnel_internal.checked_query(given text) RETURNS text
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -100,44 +208,131 @@ DECLARE
 BEGIN
     IF coalesce(stripped, '') = '' THEN
         RAISE syntax_error USING MESSAGE = 'the query of a stream table is empty', HINT = 'Give one SELECT statement.';
+    ELSIF pg_catalog.length(stripped) > 500000 THEN
+        RAISE program_limit_exceeded USING
+            MESSAGE = 'the query of a stream table is longer than 500000 characters',
+            HINT = 'Put long lists of values into a table, or parts of the query into views.';
     END IF;
     BEGIN
         OPEN probe FOR EXECUTE stripped;
         CLOSE probe;
     EXCEPTION WHEN invalid_cursor_definition THEN
-        RAISE syntax_error USING
-            MESSAGE = 'the query of a stream table must be one SELECT statement',
-            DETAIL = SQLERRM,
-            HINT = 'SELECT, VALUES, TABLE and WITH ... SELECT will do; nothing that writes, and no second statement.';
-    END;
-    BEGIN
-        probe := NULL;
-        OPEN probe FOR EXECUTE pg_catalog.concat('SELECT * FROM (', stripped, E'\n) AS query');
-        CLOSE probe;
-    EXCEPTION WHEN syntax_error OR feature_not_supported THEN
-        RAISE syntax_error USING
-            MESSAGE = 'the query of a stream table must be one SELECT statement',
-            DETAIL = SQLERRM,
-            HINT = 'SELECT, VALUES, TABLE and WITH ... SELECT will do; nothing that writes, and nothing after a semicolon.';
+        PERFORM runnel_internal.refuse_statement();
     END;
     RETURN stripped;
 END $$;
 
--- Creates the empty table. PostgreSQL's own errors speak for duplicate columns, pseudo-types and missing rights.
-CREATE FUNCTION runnel_internal.create_table(schema_wanted text, table_wanted text, query text) RETURNS oid
+CREATE FUNCTION runnel_internal.refuse_statement() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RAISE syntax_error USING
+        MESSAGE = 'the query of a stream table must be one SELECT statement',
+        HINT = 'SELECT, VALUES, TABLE and WITH ... SELECT will do; nothing that writes, and no second statement.';
+END $$;
+
+-- Creates the empty table. The query stands in a view for a moment, which tells what it reads. PostgreSQL's own errors
+-- speak for what cannot be; they say little about what to do.
+CREATE FUNCTION runnel_internal.create_table(schema_wanted text, table_wanted text, query text, defined oid)
+RETURNS oid
 LANGUAGE plpgsql AS $$
 DECLARE
-    created oid;
+    probe text := pg_catalog.format('%I.%I', schema_wanted, 'runnel_query_' || pg_catalog.pg_backend_pid());
+    qualified text := pg_catalog.format('%I.%I', schema_wanted, table_wanted);
+    hint_given text;
 BEGIN
-    EXECUTE pg_catalog.format(
-        'CREATE TABLE %I.%I AS SELECT * FROM (%s' || E'\n) AS query WITH NO DATA', schema_wanted, table_wanted, query);
-    created := pg_catalog.format('%I.%I', schema_wanted, table_wanted)::pg_catalog.regclass;
-    IF NOT EXISTS (SELECT FROM pg_catalog.pg_attribute WHERE attrelid = created AND attnum > 0) THEN
+    BEGIN
+        EXECUTE pg_catalog.format('CREATE VIEW %s AS SELECT * FROM (%s' || E'\n) AS query', probe, query);
+    EXCEPTION
+        WHEN syntax_error OR feature_not_supported THEN
+            PERFORM runnel_internal.refuse_statement();
+        WHEN invalid_table_definition THEN
+            -- Unlike a permanent view, a table can be made of temporary tables: then that was it.
+            EXECUTE pg_catalog.format(
+                'CREATE TABLE %s AS SELECT * FROM (%s' || E'\n) AS query WITH NO DATA', qualified, query);
+            RAISE invalid_table_definition USING
+                MESSAGE = 'the query of a stream table cannot read temporary tables',
+                HINT = 'Read permanent tables; a temporary one is seen by its own session only.';
+    END;
+    IF NOT EXISTS (
+        SELECT FROM pg_catalog.pg_attribute WHERE attrelid = probe::pg_catalog.regclass AND attnum > 0
+    ) THEN
         RAISE invalid_table_definition USING
             MESSAGE = 'the query of a stream table must have at least one column',
             HINT = 'Name the columns after SELECT.';
     END IF;
-    RETURN created;
+    PERFORM runnel_internal.check_view(probe::pg_catalog.regclass, defined);
+    EXECUTE pg_catalog.format('CREATE TABLE %s AS SELECT * FROM %s WITH NO DATA', qualified, probe);
+    EXECUTE pg_catalog.format('DROP VIEW %s', probe);
+    RETURN qualified::pg_catalog.regclass;
+EXCEPTION WHEN duplicate_column OR invalid_table_definition OR invalid_schema_name THEN
+    GET STACKED DIAGNOSTICS hint_given = PG_EXCEPTION_HINT;
+    RAISE USING
+        ERRCODE = SQLSTATE,
+        MESSAGE = SQLERRM,
+        HINT = CASE
+            WHEN hint_given <> '' THEN hint_given
+            WHEN SQLSTATE = '42701' THEN 'Give each column a name of its own: SELECT expression AS name.'
+            WHEN SQLSTATE = '3F000' THEN 'Create the schema first, or choose another.'
+            ELSE 'Cast what has no type that a column can have, for instance to text.' END;
+END $$;
+
+-- What a view reads, or the definition of a stream table.
+CREATE FUNCTION runnel_internal.reads_directly(reader oid) RETURNS SETOF oid
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT refobjid
+    FROM pg_rewrite
+    JOIN pg_depend ON classid = 'pg_rewrite'::regclass AND objid = pg_rewrite.oid
+    WHERE ev_class = reader AND ev_type = '1' AND refclassid = 'pg_class'::regclass AND refobjid <> reader
+    UNION
+    SELECT pg_class.oid
+    FROM runnel_internal.stream_table
+    JOIN pg_class ON relname = definition_view AND relnamespace = 'runnel_internal'::regnamespace
+    WHERE relation = reader
+$$;
+
+-- What a relation reads, directly, through views, or through the definitions of stream tables.
+CREATE FUNCTION runnel_internal.reads(reader oid) RETURNS SETOF oid
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    WITH RECURSIVE read (relation) AS (
+        SELECT below.relation FROM runnel_internal.reads_directly(reader) AS below (relation)
+        UNION
+        SELECT below.relation
+        FROM read
+        CROSS JOIN LATERAL runnel_internal.reads_directly(read.relation) AS below (relation)
+    )
+    SELECT relation FROM read
+$$;
+
+-- Refuses, for a view that holds the query of a stream table, what a refresh must not do. The table itself is null while
+-- there is none.
+CREATE FUNCTION runnel_internal.check_view(query_view oid, defined oid) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    through text;
+    locking oid;
+BEGIN
+    IF defined IN (SELECT runnel_internal.reads(query_view)) THEN
+        SELECT string_agg(step::regclass::text, ', ' ORDER BY step::regclass::text) INTO through
+        FROM runnel_internal.reads_directly(query_view) AS step
+        WHERE step = defined OR defined IN (SELECT runnel_internal.reads(step));
+        RAISE invalid_recursion USING
+            MESSAGE = format('stream table %s cannot read itself', defined::regclass),
+            DETAIL = CASE WHEN through <> defined::regclass::text THEN format('It would do so through %s.', through)
+                ELSE 'Its query names it.' END,
+            HINT = 'Read what it is made of instead.';
+    END IF;
+    SELECT ev_class INTO locking
+    FROM pg_rewrite
+    WHERE ev_type = '1' AND ev_action::text LIKE '%{ROWMARKCLAUSE %'
+        AND (ev_class = query_view OR ev_class IN (SELECT runnel_internal.reads(query_view)))
+    LIMIT 1;
+    IF FOUND THEN
+        RAISE feature_not_supported USING
+            MESSAGE = 'the query of a stream table cannot lock rows',
+            DETAIL = CASE WHEN locking <> query_view THEN format('The view %s locks rows.', locking::regclass)
+                ELSE 'It has a clause FOR UPDATE or FOR SHARE.' END,
+            HINT = 'Leave out FOR UPDATE and FOR SHARE: a refresh reads one snapshot, and would make writers wait.';
+    END IF;
 END $$;
 
 -- The search_path in which the service is to read the query: what the names in it mean now.
@@ -382,6 +577,14 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     SELECT pg_advisory_xact_lock(hashtextextended(format('runnel.stream_table %I.%I', target[1], target[2]), 0))
 $$;
 
+-- The stream table of that name, if there is one, for a caller that creates it otherwise; nobody else can meanwhile.
+CREATE FUNCTION runnel_internal.locked(target text[]) RETURNS bigint
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM runnel_internal.lock_name(target);
+    RETURN runnel_internal.stream_table_id(to_regclass(format('%I.%I', target[1], target[2])), NULL, NULL);
+END $$;
+
 -- Only the empty table is made here, so that it can be indexed at once; the service fills it after the commit.
 CREATE FUNCTION runnel.create_stream_table(
     name text,
@@ -413,7 +616,7 @@ BEGIN
                 ELSE 'Choose another name, or drop it first.' END;
     END IF;
     query_checked := runnel_internal.checked_query(query);
-    created := runnel_internal.create_table(target[1], target[2], query_checked);
+    created := runnel_internal.create_table(target[1], target[2], query_checked, NULL);
     EXECUTE pg_catalog.format(
         'CREATE TRIGGER runnel_refuse_write BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON %s '
         'FOR EACH STATEMENT EXECUTE FUNCTION runnel_internal.refuse_write()', qualified);
@@ -440,11 +643,8 @@ CREATE FUNCTION runnel.create_stream_table_if_not_exists(
 LANGUAGE plpgsql AS $$
 DECLARE
     target text[] := runnel_internal.target(name);
-    existing_id bigint;
+    existing_id bigint := runnel_internal.locked(target);
 BEGIN
-    PERFORM runnel_internal.lock_name(target);
-    existing_id := runnel_internal.stream_table_id(
-        pg_catalog.to_regclass(pg_catalog.format('%I.%I', target[1], target[2])), NULL, NULL);
     IF existing_id IS NULL THEN
         RETURN runnel.create_stream_table(name, query, schedule, refresh_mode, initialize);
     END IF;
@@ -463,15 +663,12 @@ CREATE FUNCTION runnel.create_or_replace_stream_table(
 LANGUAGE plpgsql AS $$
 DECLARE
     target text[] := runnel_internal.target(name);
-    qualified text := pg_catalog.format('%I.%I', target[1], target[2]);
-    existing_id bigint;
+    existing_id bigint := runnel_internal.locked(target);
 BEGIN
-    PERFORM runnel_internal.lock_name(target);
-    existing_id := runnel_internal.stream_table_id(pg_catalog.to_regclass(qualified), NULL, NULL);
     IF existing_id IS NULL THEN
         RETURN runnel.create_stream_table(name, query, schedule, refresh_mode, initialize);
     END IF;
-    PERFORM runnel.alter_stream_table(qualified, query, schedule, refresh_mode);
+    PERFORM runnel.alter_stream_table(pg_catalog.format('%I.%I', target[1], target[2]), query, schedule, refresh_mode);
     RETURN existing_id;
 END $$;
 
@@ -505,7 +702,7 @@ BEGIN
         path_wanted := runnel_internal.effective_search_path();
         zone_wanted := pg_catalog.current_setting('TimeZone');
         IF query_wanted <> stored.query OR path_wanted <> stored.search_path THEN
-            PERFORM runnel_internal.create_table(stored.schema_name, probe, query_wanted);
+            PERFORM runnel_internal.create_table(stored.schema_name, probe, query_wanted, stored.relation);
             EXECUTE pg_catalog.format('DROP TABLE %I.%I', stored.schema_name, probe);
         ELSE
             zone_wanted := stored.time_zone;
@@ -548,6 +745,18 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     ORDER BY dependant.id
 $$;
 
+-- Ends the refresh that a stream table is in, whose lock would keep a drop waiting for as long as the query takes. The
+-- number is the class of the advisory locks by which refreshes exclude each other.
+CREATE FUNCTION runnel_internal.cancel_refresh(dropped_id bigint) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT pg_cancel_backend(pid)
+    FROM pg_locks
+    JOIN runnel_internal.stream_table ON id = dropped_id
+    WHERE locktype = 'advisory' AND granted AND classid = 5395791 AND objid = dropped_id::oid AND objsubid = 2
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND pg_has_role(runnel_internal.caller(), to_regrole(quote_ident(owner))::oid, 'USAGE')
+$$;
+
 -- The table goes before the row: a refresh locks the table before it touches the rows, and so do we.
 CREATE FUNCTION runnel_internal.drop_stream_table(dropped_id bigint, given text, cascading boolean) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -577,6 +786,7 @@ BEGIN
     JOIN pg_namespace ON pg_namespace.oid = relnamespace
     WHERE pg_class.oid = dropped;
     IF FOUND THEN
+        PERFORM runnel_internal.cancel_refresh(dropped_id);
         EXECUTE format('DROP TABLE %s%s', qualified, CASE WHEN cascading THEN ' CASCADE' END);
     END IF;
     DELETE FROM runnel_internal.stream_table WHERE id = dropped_id;
@@ -715,6 +925,14 @@ BEGIN
         ) AS captured);
 END $$;
 
+-- Whether the definition view is gone, as it is when what the query reads was dropped with CASCADE. The service finds out
+-- within seconds, and until then nothing else tells that the contents are nobody's result any more.
+CREATE FUNCTION runnel_internal.lost(stream_table runnel_internal.stream_table) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT stream_table.definition_view IS NOT NULL
+        AND to_regclass('runnel_internal.' || quote_ident(stream_table.definition_view)) IS NULL
+$$;
+
 -- Whether the visible contents of a stream table include everything that the snapshot sees. By kind of source:
 --
 -- * A captured table: no row of its buffer is seen by the snapshot and not by the frontier. Rows are pruned only after
@@ -735,7 +953,7 @@ BEGIN
     FROM runnel_internal.stream_table
     JOIN runnel_internal.frontier ON frontier.stream_table_id = stream_table.id
     WHERE stream_table.id = wanted_id AND stream_table.reconciled_version >= stream_table.version
-        AND stream_table.status NOT IN ('INITIALIZING', 'ERROR');
+        AND stream_table.status NOT IN ('INITIALIZING', 'ERROR') AND NOT runnel_internal.lost(stream_table);
     IF ours IS NULL THEN
         RETURN false;
     END IF;
@@ -830,15 +1048,19 @@ BEGIN
         JOIN runnel_internal.stream_table AS upstream ON upstream.relation = dependency.relation
     )
     SELECT format('%I.%I', schema_name, table_name) AS qualified,
-        CASE WHEN wanted <> 'ACTIVE' THEN wanted ELSE status END AS state,
-        CASE WHEN runnel_internal.may_read(runnel_internal.caller(), relation, owner) THEN last_error END AS error,
+        CASE WHEN wanted <> 'ACTIVE' THEN wanted WHEN runnel_internal.lost(stream_table) THEN 'ERROR'
+            ELSE status END AS state,
+        CASE WHEN NOT runnel_internal.may_read(runnel_internal.caller(), relation, owner) THEN NULL
+            WHEN runnel_internal.lost(stream_table) THEN 'something that the query reads was dropped'
+            ELSE last_error END AS error,
         last_error_hint AS hint
     INTO obstacle
     FROM involved
     JOIN runnel_internal.stream_table USING (id)
     LEFT JOIN runnel_internal.frontier ON frontier.stream_table_id = stream_table.id
     WHERE wanted <> 'ACTIVE'
-        OR (status IN ('PAUSED', 'SUSPENDED', 'ERROR') AND reconciled_version >= version)
+        OR ((status IN ('PAUSED', 'SUSPENDED', 'ERROR') OR runnel_internal.lost(stream_table))
+            AND reconciled_version >= version)
     ORDER BY id <> wanted_id, id
     LIMIT 1;
     IF FOUND THEN

@@ -180,6 +180,21 @@ class FaultTest {
     }
 
     @Test
+    void suspended_table_whose_source_was_dropped_and_made_again_needs_one_resumption() throws Exception {
+        client.run("CREATE TABLE fault_gone AS SELECT 1 AS a");
+        create("fault_orphan", "SELECT a FROM fault_gone", "1h");
+        client.sync("fault_orphan");
+        client.run("SELECT runnel.suspend_stream_table('fault_orphan')");
+        client.awaitStatus("fault_orphan", "SUSPENDED");
+        client.run("DROP TABLE fault_gone CASCADE");
+        client.run("CREATE TABLE fault_gone AS SELECT 7 AS a");
+        client.run("SELECT runnel.resume_stream_table('fault_orphan')");
+        client.assertSyncedEquals("fault_orphan", "SELECT a FROM fault_gone");
+        client.run("SELECT runnel.drop_stream_table('fault_orphan')");
+        client.run("DROP TABLE fault_gone");
+    }
+
+    @Test
     void paused_table_stands_still_and_catches_up_when_resumed() throws Exception {
         client.run("SELECT runnel.pause_stream_table('fault_totals')");
         client.awaitStatus("fault_totals", "PAUSED");

@@ -1,13 +1,16 @@
 package io.runnel;
 
+import static io.runnel.Tutorial.CUSTOMER;
+import static io.runnel.Tutorial.NEW_PROJECTION;
+import static io.runnel.Tutorial.ORDER;
+import static io.runnel.Tutorial.QUERIES;
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.quarkus.test.junit.QuarkusTest;
 import jakarta.inject.Inject;
 import java.sql.SQLException;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import javax.sql.DataSource;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -20,127 +23,25 @@ import org.junit.jupiter.api.Test;
 @QuarkusTest
 class TutorialTest {
 
-    private static final String ORDER = "'00000000-0000-0000-0000-000000000001'::uuid";
-    private static final String OTHER_ORDER = "'00000000-0000-0000-0000-000000000002'::uuid";
-    private static final String CUSTOMER = "'00000000-0000-0000-0000-00000000000a'::uuid";
-
-    private static final String CURRENT_ORDER_STATE = """
-            SELECT
-                order_id,
-                customer_id,
-                MAX(occurred_at)
-                    FILTER (WHERE event_type = 'ORDER_PLACED') AS placed_at,
-                MAX(occurred_at)
-                    FILTER (WHERE event_type = 'PAYMENT_RECEIVED') AS paid_at,
-                MAX(occurred_at)
-                    FILTER (WHERE event_type = 'SHIPPED') AS shipped_at,
-                MAX(occurred_at)
-                    FILTER (WHERE event_type = 'DELIVERED') AS delivered_at,
-                MAX(occurred_at)
-                    FILTER (WHERE event_type = 'CANCELLED') AS cancelled_at,
-                SUM(amount)
-                    FILTER (WHERE event_type = 'ORDER_PLACED') AS order_total,
-                CASE
-                    WHEN BOOL_OR(event_type = 'CANCELLED') THEN 'cancelled'
-                    WHEN BOOL_OR(event_type = 'DELIVERED') THEN 'delivered'
-                    WHEN BOOL_OR(event_type = 'SHIPPED') THEN 'shipped'
-                    WHEN BOOL_OR(event_type = 'PAYMENT_RECEIVED') THEN 'paid'
-                    WHEN BOOL_OR(event_type = 'PAYMENT_FAILED') THEN 'payment_failed'
-                    ELSE 'placed'
-                END AS status
-            FROM order_events
-            WHERE event_type IN (
-                'ORDER_PLACED', 'PAYMENT_RECEIVED', 'PAYMENT_FAILED',
-                'SHIPPED', 'DELIVERED', 'CANCELLED'
-            )
-            GROUP BY order_id, customer_id
-            """;
-
-    private static final String CUSTOMER_LIFETIME_VALUE = """
-            SELECT
-                customer_id,
-                COUNT(DISTINCT order_id) AS total_orders,
-                SUM(amount)
-                    FILTER (WHERE event_type = 'PAYMENT_RECEIVED') AS total_spent,
-                SUM(amount)
-                    FILTER (WHERE event_type = 'REFUNDED') AS total_refunded,
-                SUM(amount)
-                    FILTER (WHERE event_type = 'PAYMENT_RECEIVED') -
-                    COALESCE(SUM(amount)
-                        FILTER (WHERE event_type = 'REFUNDED'), 0) AS net_revenue,
-                MIN(occurred_at)
-                    FILTER (WHERE event_type = 'ORDER_PLACED') AS first_order_at,
-                MAX(occurred_at)
-                    FILTER (WHERE event_type = 'ORDER_PLACED') AS last_order_at
-            FROM order_events
-            WHERE event_type IN ('ORDER_PLACED', 'PAYMENT_RECEIVED', 'REFUNDED')
-            GROUP BY customer_id
-            """;
-
-    private static final String INVENTORY_LEVELS = """
-            SELECT
-                product_id,
-                SUM(CASE
-                    WHEN event_type = 'ITEM_RESERVED' THEN -quantity
-                    WHEN event_type = 'ITEM_RELEASED' THEN quantity
-                    ELSE 0
-                END) AS reserved_delta,
-                SUM(quantity)
-                    FILTER (WHERE event_type = 'ITEM_RESERVED') AS total_reserved,
-                SUM(quantity)
-                    FILTER (WHERE event_type = 'ITEM_RELEASED') AS total_released,
-                COUNT(DISTINCT order_id)
-                    FILTER (WHERE event_type = 'ITEM_RESERVED') AS active_reservations
-            FROM order_events
-            WHERE event_type IN ('ITEM_RESERVED', 'ITEM_RELEASED')
-                AND product_id IS NOT NULL
-            GROUP BY product_id
-            """;
-
-    private static final String NEW_PROJECTION =
-            "SELECT event_type, count(*) AS events, sum(amount) AS amount FROM order_events GROUP BY event_type";
-
-    private static final Map<String, String> QUERIES = new LinkedHashMap<>();
-
-    static {
-        QUERIES.put("current_order_state", CURRENT_ORDER_STATE);
-        QUERIES.put("customer_lifetime_value", CUSTOMER_LIFETIME_VALUE);
-        QUERIES.put("inventory_levels", INVENTORY_LEVELS);
-    }
-
     @Inject
     DataSource database;
 
     private SqlClient client;
+    private Tutorial tutorial;
 
     @BeforeEach
     void build() throws SQLException {
         client = new SqlClient(database);
-        client.run("""
-                CREATE TYPE order_event_type AS ENUM (
-                    'ORDER_PLACED', 'PAYMENT_RECEIVED', 'PAYMENT_FAILED', 'SHIPPED', 'DELIVERED', 'CANCELLED',
-                    'REFUNDED', 'ITEM_RESERVED', 'ITEM_RELEASED')""");
-        client.run("""
-                CREATE TABLE order_events (
-                    id BIGSERIAL PRIMARY KEY,
-                    event_type order_event_type NOT NULL,
-                    order_id UUID NOT NULL,
-                    customer_id UUID NOT NULL,
-                    product_id BIGINT,
-                    quantity INT,
-                    amount NUMERIC(12,2),
-                    payload JSONB,
-                    occurred_at TIMESTAMPTZ DEFAULT now())""");
-        client.run("CREATE RULE no_update_order_events AS ON UPDATE TO order_events DO INSTEAD NOTHING");
-        client.run("CREATE RULE no_delete_order_events AS ON DELETE TO order_events DO INSTEAD NOTHING");
-        create("current_order_state", "5s", "DIFFERENTIAL", CURRENT_ORDER_STATE);
+        tutorial = new Tutorial(client, client::sync);
+        tutorial.createEventLog();
+        create("current_order_state", "5s", "DIFFERENTIAL", query("current_order_state"));
         client.run("CREATE INDEX ON current_order_state (order_id)");
         client.run("CREATE INDEX ON current_order_state (customer_id, placed_at DESC)");
         client.run("CREATE INDEX ON current_order_state (status, placed_at DESC)");
-        create("customer_lifetime_value", "10s", "DIFFERENTIAL", CUSTOMER_LIFETIME_VALUE);
+        create("customer_lifetime_value", "10s", "DIFFERENTIAL", query("customer_lifetime_value"));
         client.run("CREATE INDEX ON customer_lifetime_value (customer_id)");
         client.run("CREATE INDEX ON customer_lifetime_value (net_revenue DESC)");
-        create("inventory_levels", "5s", "DIFFERENTIAL", INVENTORY_LEVELS);
+        create("inventory_levels", "5s", "DIFFERENTIAL", query("inventory_levels"));
         client.run("CREATE INDEX ON inventory_levels (product_id)");
     }
 
@@ -149,30 +50,15 @@ class TutorialTest {
         client.run("SELECT pgtrickle.drop_stream_table('inventory_levels')");
         client.run("SELECT pgtrickle.drop_stream_table('customer_lifetime_value')");
         client.run("SELECT pgtrickle.drop_stream_table('current_order_state')");
-        client.run("DROP TABLE order_events");
-        client.run("DROP TYPE order_event_type");
+        tutorial.dropEventLog();
         client.close();
     }
 
     @Test
     void each_read_model_equals_its_query_after_each_sample_event() throws SQLException {
-        assertAllEqual();
-        sampleEvents();
-        client.run("INSERT INTO order_events (event_type, order_id, customer_id) VALUES ('DELIVERED', " + ORDER + ", "
-                + CUSTOMER + ")");
-        assertAllEqual();
-        client.run("INSERT INTO order_events (event_type, order_id, customer_id, amount) VALUES ('REFUNDED', " + ORDER
-                + ", " + CUSTOMER + ", 98.50)");
-        assertAllEqual();
-        client.run("INSERT INTO order_events (event_type, order_id, customer_id, product_id, quantity, amount) VALUES"
-                + " ('ORDER_PLACED', " + OTHER_ORDER + ", " + CUSTOMER + ", 1, 1, 10),"
-                + " ('ITEM_RESERVED', " + OTHER_ORDER + ", " + CUSTOMER + ", 1, 1, NULL),"
-                + " ('PAYMENT_FAILED', " + OTHER_ORDER + ", " + CUSTOMER + ", NULL, NULL, NULL)");
-        assertAllEqual();
-        client.run("INSERT INTO order_events (event_type, order_id, customer_id, product_id, quantity) VALUES"
-                + " ('ITEM_RELEASED', " + OTHER_ORDER + ", " + CUSTOMER + ", 1, 1),"
-                + " ('CANCELLED', " + OTHER_ORDER + ", " + CUSTOMER + ", NULL, NULL)");
-        assertAllEqual();
+        tutorial.assertAllEqual();
+        tutorial.sampleEvents();
+        tutorial.furtherEvents();
         assertThat(client.rows("SELECT status FROM current_order_state ORDER BY order_id"))
                 .containsExactly("delivered", "cancelled");
         assertMaintainedDifferentially();
@@ -180,7 +66,7 @@ class TutorialTest {
 
     @Test
     void read_queries_answer_what_the_sample_events_say() throws SQLException {
-        sampleEvents();
+        tutorial.sampleEvents();
         assertThat(client.rows("SELECT order_id, status, order_total, shipped_at >= placed_at FROM current_order_state"
                         + " WHERE customer_id = " + CUSTOMER + " AND status NOT IN ('delivered', 'cancelled')"
                         + " ORDER BY placed_at DESC"))
@@ -211,30 +97,28 @@ class TutorialTest {
                 + ORDER + ", " + CUSTOMER + ", 1)");
         client.awaitRow("SELECT FROM current_order_state WHERE status = 'placed'");
         client.awaitRow("SELECT FROM customer_lifetime_value WHERE total_orders = 1");
-        assertAllEqual();
+        tutorial.assertAllEqual();
     }
 
     @Test
     void update_and_delete_of_events_change_nothing() throws SQLException {
-        sampleEvents();
+        tutorial.sampleEvents();
         client.run("UPDATE order_events SET amount = 0");
         client.run("DELETE FROM order_events");
         assertThat(client.rows("SELECT count(*), sum(amount) FROM order_events"))
                 .containsExactly("4|5196.00");
-        assertAllEqual();
+        tutorial.assertAllEqual();
     }
 
     @Test
     void reinitialized_read_model_is_filled_anew_and_then_goes_on_differentially() throws SQLException {
-        sampleEvents();
+        tutorial.sampleEvents();
         int before = client.modes("current_order_state").size();
         client.run("SELECT pgtrickle.reinitialize_stream_table('current_order_state')");
         client.awaitRow("SELECT FROM runnel.refresh_history WHERE table_name = 'current_order_state' AND mode = 'FULL'"
                 + " OFFSET 1");
-        assertAllEqual();
-        client.run("INSERT INTO order_events (event_type, order_id, customer_id) VALUES ('DELIVERED', " + ORDER + ", "
-                + CUSTOMER + ")");
-        assertAllEqual();
+        tutorial.assertAllEqual();
+        tutorial.delivered();
         List<String> modes = client.modes("current_order_state");
         assertThat(modes.subList(before, modes.size())).contains("FULL", "DIFFERENTIAL");
         assertThat(modes.get(modes.size() - 1)).isEqualTo("DIFFERENTIAL");
@@ -242,7 +126,7 @@ class TutorialTest {
 
     @Test
     void new_projection_is_backfilled_in_full_and_then_maintained_differentially() throws SQLException {
-        sampleEvents();
+        tutorial.sampleEvents();
         create("new_projection", "5s", "FULL", NEW_PROJECTION);
         client.awaitRow("SELECT FROM pgtrickle.pgt_stream_tables WHERE pgt_name = 'new_projection'"
                 + " AND status = 'ACTIVE' AND last_refresh_at IS NOT NULL");
@@ -251,10 +135,10 @@ class TutorialTest {
         client.run("SELECT pgtrickle.alter_stream_table('new_projection', refresh_mode => 'DIFFERENTIAL')");
         client.awaitRow("SELECT FROM runnel.stream_tables WHERE table_name = 'new_projection'"
                 + " AND status = 'ACTIVE' AND effective_mode = 'DIFFERENTIAL'");
-        client.assertSyncedEquals("new_projection", NEW_PROJECTION);
+        tutorial.assertEqual("new_projection", NEW_PROJECTION);
         client.run("INSERT INTO order_events (event_type, order_id, customer_id, amount) VALUES ('REFUNDED', " + ORDER
                 + ", " + CUSTOMER + ", 1.25)");
-        client.assertSyncedEquals("new_projection", NEW_PROJECTION);
+        tutorial.assertEqual("new_projection", NEW_PROJECTION);
         assertThat(client.modes("new_projection")).startsWith("FULL").endsWith("DIFFERENTIAL");
         client.run("SELECT pgtrickle.drop_stream_table('new_projection')");
     }
@@ -270,7 +154,7 @@ class TutorialTest {
             clean_up();
             build();
         }
-        sampleEvents();
+        tutorial.sampleEvents();
     }
 
     private void create(String name, String schedule, String mode, String query) throws SQLException {
@@ -278,23 +162,8 @@ class TutorialTest {
                 + "$query$, schedule => '" + schedule + "', refresh_mode => '" + mode + "')");
     }
 
-    private void sampleEvents() throws SQLException {
-        client.run("INSERT INTO order_events (event_type, order_id, customer_id, product_id, quantity, amount) VALUES"
-                + " ('ORDER_PLACED', " + ORDER + ", " + CUSTOMER + ", 1, 2, 2598.00),"
-                + " ('ITEM_RESERVED', " + ORDER + ", " + CUSTOMER + ", 1, 2, NULL)");
-        assertAllEqual();
-        client.run("INSERT INTO order_events (event_type, order_id, customer_id, amount) VALUES ('PAYMENT_RECEIVED', "
-                + ORDER + ", " + CUSTOMER + ", 2598.00)");
-        assertAllEqual();
-        client.run("INSERT INTO order_events (event_type, order_id, customer_id) VALUES ('SHIPPED', " + ORDER + ", "
-                + CUSTOMER + ")");
-        assertAllEqual();
-    }
-
-    private void assertAllEqual() throws SQLException {
-        for (Map.Entry<String, String> query : QUERIES.entrySet()) {
-            client.assertSyncedEquals(query.getKey(), query.getValue());
-        }
+    private static String query(String name) {
+        return requireNonNull(QUERIES.get(name));
     }
 
     private void assertMaintainedDifferentially() throws SQLException {

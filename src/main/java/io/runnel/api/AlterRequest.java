@@ -8,11 +8,10 @@ import org.jspecify.annotations.Nullable;
 @Schema(examples = """
         {"schedule": "30s"}""")
 record AlterRequest(
-        @Nullable @Size(max = CreateRequest.QUERY_CHARACTERS_MAX)
+        @Nullable @Size(max = CreateRequest.QUERY_CHARACTERS_MAX, message = "must not have more than {max} characters")
         String query,
 
-        @Nullable @Size(max = CreateRequest.SCHEDULE_CHARACTERS_MAX)
-        String schedule,
+        @Nullable String schedule,
 
         @Schema(description = "AUTO, DIFFERENTIAL or FULL") @Nullable
         String refreshMode) {}

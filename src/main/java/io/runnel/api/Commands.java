@@ -14,6 +14,7 @@ import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
 import java.util.List;
 import java.util.OptionalInt;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -34,6 +35,9 @@ class Commands {
     private static final Sql PAUSE = Sql.of("SELECT FROM runnel.pause_stream_table($1::text)");
     private static final Sql RESUME = Sql.of("SELECT FROM runnel.resume_stream_table($1::text)");
     private static final Sql REINITIALIZE = Sql.of("SELECT FROM runnel.reinitialize_stream_table($1::text)");
+
+    /** Somebody may read the table for hours; the caller is told to come back instead of waiting as long. */
+    private static final Sql PATIENCE = Sql.of("SET LOCAL lock_timeout = '10s'");
 
     private static final String CREATE_INDEX = "CREATE INDEX ON {} ({})";
 
@@ -75,7 +79,7 @@ class Commands {
         List<List<String>> indexes = request.indexesOrNone();
         return validate(query)
                 .invoke(explanation -> refuseUnlessMaintainable(mode, explanation))
-                .flatMap(valid -> database.transaction(session -> session.query(
+                .flatMap(valid -> transaction(session -> session.query(
                                 function, name.sql().text(), query, schedule, mode, request.initializeOrDefault())
                         .map(rows -> rows.get(0).number("id"))
                         .call(id -> index(session, name, indexes))));
@@ -110,10 +114,11 @@ class Commands {
 
     Uni<Void> alter(StreamTableStatus table, AlterRequest request) {
         @Nullable String mode = request.refreshMode() == null ? null : Inputs.mode(request.refreshMode());
-        @Nullable String schedule = request.schedule() == null ? null : Inputs.schedule(request.schedule());
-        return explanationOf(table, request.query(), mode)
-                .flatMap(valid -> database.transaction(
-                        session -> session.query(ALTER, table.name().sql().text(), request.query(), schedule, mode)))
+        @Nullable String schedule = request.schedule() == null ? null : Inputs.text("schedule", request.schedule());
+        @Nullable String query = request.query() == null ? null : Inputs.text("query", request.query());
+        return explanationOf(table, query, mode)
+                .flatMap(valid -> transaction(
+                        session -> session.query(ALTER, table.name().sql().text(), query, schedule, mode)))
                 .replaceWithVoid();
     }
 
@@ -167,6 +172,10 @@ class Commands {
     }
 
     private Uni<Void> call(Sql function, Object... values) {
-        return database.transaction(session -> session.query(function, values)).replaceWithVoid();
+        return transaction(session -> session.query(function, values)).replaceWithVoid();
+    }
+
+    private <T> Uni<T> transaction(Function<Session, Uni<T>> work) {
+        return database.transaction(session -> session.execute(PATIENCE).flatMap(set -> work.apply(session)));
     }
 }

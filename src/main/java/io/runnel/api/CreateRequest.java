@@ -17,14 +17,15 @@ record CreateRequest(
         @Schema(description = "schema.table; the schema defaults to public; PUT takes it from the path") @Nullable
         String name,
 
-        @Schema(description = "One SELECT statement") @NotBlank @Size(max = CreateRequest.QUERY_CHARACTERS_MAX)
+        @Schema(description = "One SELECT statement")
+        @NotBlank
+        @Size(max = CreateRequest.QUERY_CHARACTERS_MAX, message = "must not have more than {max} characters")
         String query,
 
         @Schema(
                 description = "A duration (500ms, 5s, 1h30m), a cron expression, on-change, downstream or manual",
                 defaultValue = "5s")
         @Nullable
-        @Size(max = CreateRequest.SCHEDULE_CHARACTERS_MAX)
         String schedule,
 
         @Schema(description = "AUTO, DIFFERENTIAL or FULL", defaultValue = "AUTO") @Nullable
@@ -33,15 +34,19 @@ record CreateRequest(
         @Schema(description = "Whether to fill it at once", defaultValue = "true") @Nullable
         Boolean initialize,
 
-        @Schema(description = "Indexes, each a list of columns") @Nullable @Size(max = CreateRequest.INDEXES_MAX)
-        List<@NotEmpty @Size(max = 32) List<@NotNull @Size(min = 1, max = 63) String>> indexes) {
+        @Schema(description = "Indexes, each a list of columns")
+        @Nullable
+        @Size(max = CreateRequest.INDEXES_MAX, message = "must not have more than {max} elements")
+        List<
+                        @NotEmpty @Size(max = 32, message = "must not have more than {max} columns") List<
+                                @NotNull @Size(min = 1, max = 63, message = "must have 1 to 63 characters") String>>
+                indexes) {
 
     static final int QUERY_CHARACTERS_MAX = 500_000;
-    static final int SCHEDULE_CHARACTERS_MAX = 1_000;
     static final int INDEXES_MAX = 32;
 
     String scheduleOrDefault() {
-        return schedule == null ? "5s" : Inputs.schedule(schedule);
+        return schedule == null ? "5s" : Inputs.text("schedule", schedule);
     }
 
     String modeOrDefault() {

@@ -1,7 +1,6 @@
 package io.runnel.api;
 
 import io.runnel.postgres.Failure;
-import io.runnel.schedule.Schedule;
 import io.runnel.sql.QualifiedName;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -20,8 +19,6 @@ final class Inputs {
     private static final Pattern WAIT = Pattern.compile("([0-9]{1,6})(ms|s|m)");
     private static final Set<String> MODES = Set.of("AUTO", "DIFFERENTIAL", "FULL");
     private static final int NAME_BYTES_MAX = 63;
-
-    private static final String SCHEDULE = "schedule";
 
     private Inputs() {}
 
@@ -68,19 +65,14 @@ final class Inputs {
                 "write for example 500ms, 2s or 1m; at most " + WAIT_MAX.toSeconds() + "s");
     }
 
-    /** Read as the scheduler reads it; what it does not understand must not be stored. */
-    static String schedule(String text) {
-        Schedule read;
-        try {
-            read = Schedule.parse(text(SCHEDULE, text));
-        } catch (IllegalArgumentException invalid) {
-            throw new Failure.Invalid("invalid-schedule", String.valueOf(invalid.getMessage()), "");
-        }
-        return read.text();
-    }
-
     static String mode(String text) {
-        String mode = text.toUpperCase(Locale.ROOT);
+        String mode = text.strip().toUpperCase(Locale.ROOT);
+        if (mode.equals("IMMEDIATE")) {
+            throw new Failure.Invalid(
+                    "invalid-refresh-mode",
+                    "refresh mode IMMEDIATE is not available yet",
+                    "use AUTO, and schedule on-change for the smallest delay");
+        }
         if (!MODES.contains(mode)) {
             throw new Failure.Invalid(
                     "invalid-refresh-mode", text + " is not a refresh mode", "use AUTO, DIFFERENTIAL or FULL");
@@ -98,14 +90,16 @@ final class Inputs {
             // Reported below, together with what is out of range.
         }
         throw new Failure.Invalid(
-                "invalid-parameter", parameter + " must be a whole number from " + min + " to " + max, "");
+                "invalid-parameter",
+                parameter + " is not a number in range",
+                "write a whole number from " + min + " to " + max);
     }
 
     static boolean truth(String parameter, String text) {
         if (text.equals("true") || text.equals("false")) {
             return text.equals("true");
         }
-        throw new Failure.Invalid("invalid-parameter", parameter + " must be true or false", "");
+        throw new Failure.Invalid("invalid-parameter", parameter + " is neither true nor false", "write true or false");
     }
 
     /** A body that must be there. */
@@ -116,10 +110,14 @@ final class Inputs {
         return body;
     }
 
-    /** PostgreSQL's texts hold everything but this one character. */
+    /** PostgreSQL's texts hold everything but this one character, and half a character is none. */
     static String text(String property, String text) {
         if (text.indexOf('\0') >= 0) {
-            throw new Failure.Invalid("invalid-request", property + " contains a null character", "");
+            throw new Failure.Invalid("invalid-request", property + " contains a null character", "leave it out");
+        }
+        if (!StandardCharsets.UTF_8.newEncoder().canEncode(text)) {
+            throw new Failure.Invalid(
+                    "invalid-request", property + " contains half of a surrogate pair", "send valid Unicode");
         }
         return text;
     }

@@ -25,6 +25,7 @@ class ProblemMappers {
 
     private static final Logger LOG = Logger.getLogger(ProblemMappers.class);
     private static final int RETRY_AFTER_SECONDS = 1;
+    private static final String SEE_OPENAPI = "the resources and their bodies are described at /q/openapi";
 
     @ServerExceptionMapper
     Response failure(Failure failure) {
@@ -58,7 +59,7 @@ class ProblemMappers {
                 .map(ProblemMappers::violation)
                 .sorted()
                 .collect(Collectors.joining("; "));
-        return Problem.of(Response.Status.BAD_REQUEST, "invalid-request", detail, "")
+        return Problem.of(Response.Status.BAD_REQUEST, "invalid-request", detail, SEE_OPENAPI)
                 .response();
     }
 
@@ -75,7 +76,7 @@ class ProblemMappers {
         }
         Response.StatusType type = response.getStatusInfo();
         String code = type.getReasonPhrase().toLowerCase(Locale.ROOT).replaceAll("[^a-z]+", "-");
-        Problem problem = Problem.of(type, code, detail(thrown), "the resources are listed at /q/openapi");
+        Problem problem = Problem.of(type, code, detail(thrown), SEE_OPENAPI);
         Response.ResponseBuilder answer = Response.fromResponse(problem.response());
         Object allow = response.getHeaders().getFirst(HttpHeaders.ALLOW);
         return allow == null
@@ -106,7 +107,10 @@ class ProblemMappers {
         int index = 0;
         for (Path.Node node : violation.getPropertyPath()) {
             if (index++ >= 2) {
-                path.append(path.isEmpty() ? "" : ".").append(node);
+                // An element of a list is its index alone.
+                String name = String.valueOf(node).replace("<list element>", "");
+                path.append(path.isEmpty() || name.isEmpty() || name.startsWith("[") ? "" : ".")
+                        .append(name);
             }
         }
         return (path.isEmpty() ? "body" : path) + " " + violation.getMessage();
@@ -127,17 +131,19 @@ class ProblemMappers {
                     Response.Status.BAD_REQUEST,
                     "wrong-type",
                     "property " + path(mapping) + " has a value of the wrong type" + where,
-                    "");
+                    SEE_OPENAPI);
         } else if (thrown instanceof JsonMappingException
                 && !thrown.getOriginalMessage().startsWith("Trailing token")) {
-            return Problem.of(Response.Status.BAD_REQUEST, "wrong-type", "the body must be a JSON object" + where, "");
+            return Problem.of(
+                    Response.Status.BAD_REQUEST, "wrong-type", "the body must be a JSON object" + where, SEE_OPENAPI);
         }
         return Problem.of(
                 Response.Status.BAD_REQUEST,
                 "malformed-json",
                 "the body is not valid JSON" + where + ": "
-                        + thrown.getOriginalMessage().replaceFirst("(?s)^(Trailing token).*", "$1"),
-                "");
+                        + thrown.getOriginalMessage()
+                                .replaceFirst("(?s)(?<=^Trailing token).*| *\\((?:start marker|\\d+, from).*", ""),
+                "send one JSON object");
     }
 
     private static String path(JsonMappingException mapping) {

@@ -35,7 +35,8 @@ public class Statuses {
                 seen.last_error_at,
                 seen.waits_for,
                 stored.reconciled_version >= stored.version
-                    AND stored.status <> 'INITIALIZING'
+                    AND (stored.status <> 'INITIALIZING'
+                        OR (NOT stored.initialize AND stored.refresh_requests = 0 AND stored.reinitialize_requests = 0))
                     AND CASE stored.wanted
                         WHEN 'ACTIVE' THEN stored.status <> 'PAUSED'
                         ELSE stored.status IN (stored.wanted, 'ERROR') END

@@ -29,6 +29,15 @@ final class Construction {
 
     private static final Sql VERSION = Sql.of("""
             SELECT version, definition_view::text AS view FROM runnel_internal.stream_table WHERE id = $1 FOR UPDATE""");
+    // Of two definitions that come to read each other at once, one waits here, or ends in a deadlock and is tried
+    // again;
+    // then it sees the other.
+    private static final Sql LOCK_READ = Sql.of("""
+            SELECT id FROM runnel_internal.stream_table
+            WHERE relation IN (SELECT runnel_internal.reads($1::text::regclass)) AND id <> $2
+            ORDER BY id FOR KEY SHARE""");
+    private static final Sql CHECK_VIEW =
+            Sql.of("SELECT FROM runnel_internal.check_view($1::text::regclass, $2::bigint::oid)");
     private static final Sql DEPENDENCIES = Sql.of("DELETE FROM runnel_internal.dependency WHERE stream_table_id = $1");
     private static final Sql DEPENDENCY = Sql.of("""
             INSERT INTO runnel_internal.dependency (stream_table_id, relation, source_id)
@@ -89,6 +98,8 @@ final class Construction {
                 .map(this::current)
                 .call(old -> session.execute(Definitions.path(table)))
                 .call(old -> Definitions.define(session, view, table.query()))
+                .call(old -> session.query(LOCK_READ, view.sql().text(), table.id()))
+                .call(old -> session.query(CHECK_VIEW, view.sql().text(), table.relation()))
                 .call(old -> session.execute(Sql.of("GRANT SELECT ON {} TO {}", view, owner)))
                 .call(old -> dependencies())
                 .call(old -> states())

@@ -26,6 +26,7 @@ public class Definitions {
     public static final int EXPLAINED_CHANGES = 1000;
 
     private static final Sql ROLE = Sql.of("SELECT current_user::text AS role");
+    private static final Sql CHECK_VIEW = Sql.of("SELECT FROM runnel_internal.check_view($1::text::regclass, NULL)");
     private static final String SEARCH_PATH = "SET LOCAL search_path = {}";
 
     private final Database database;
@@ -59,34 +60,47 @@ public class Definitions {
         return Sql.of(SEARCH_PATH, SearchPath.parse(table.searchPath()).sql());
     }
 
-    /** Without the white space and semicolons that people paste along. */
+    /** Without the white space and semicolons that people paste after it; before it they count for positions. */
     static String trimmed(String query) {
-        return query.strip().replaceAll("[;\\s]+$", "");
+        return query.replaceAll("[;\\s]+$", "");
     }
 
     private static Uni<Compilation> compile(Session session, String query, String owner) {
         QualifiedName draft = RelationReader.draft();
-        return define(session, draft, query).flatMap(defined -> Compiler.compile(session, draft, query, owner));
+        return define(session, draft, query)
+                .flatMap(defined -> session.query(CHECK_VIEW, draft.sql().text()))
+                .flatMap(checked -> Compiler.compile(session, draft, query, owner));
     }
 
     /** Checks the text alone first, for errors at their place, then stores it as a view. */
     static Uni<Void> define(Session session, QualifiedName view, String query) {
         return session.check(query)
+                .onFailure(Failure.Invalid.class)
+                .transform(Definitions::notOneStatement)
                 .flatMap(checked -> session.createView(view, query)
                         .onFailure(Failure.Invalid.class)
                         .transform(Definitions::notOneSelect));
     }
 
+    /** Two statements are one syntax error, which has no place. */
+    private static Throwable notOneStatement(Throwable thrown) {
+        Failure failure = (Failure) thrown;
+        return failure.code().equals("postgres-42601") && failure.position().isEmpty() ? notOneSelect() : failure;
+    }
+
+    /** What is one statement by itself, and none where a SELECT must stand. Places in the view's text mean nothing. */
     private static Throwable notOneSelect(Throwable thrown) {
         Failure failure = (Failure) thrown;
-        return failure.code().equals("postgres-42601")
-                ? new Failure.Invalid(
-                        "not-one-select",
-                        "the query must be one SELECT",
-                        failure.message(),
-                        "give a SELECT, VALUES or WITH query without INTO, whose result has columns",
-                        0)
+        return failure.code().equals("postgres-42601") || failure.code().equals("postgres-0a000")
+                ? notOneSelect()
                 : new Failure.Invalid(failure.code(), failure.message(), failure.detail(), failure.hint(), 0);
+    }
+
+    private static Failure notOneSelect() {
+        return new Failure.Invalid(
+                "not-one-select",
+                "the query must be one SELECT statement",
+                "SELECT, VALUES, TABLE and WITH ... SELECT will do; nothing that writes, and no second statement");
     }
 
     private static Explanation explanation(long id, Compilation compilation) {

@@ -30,6 +30,10 @@ final class FunctionReader {
             long sublinks,
             long windowCalls) {}
 
+    // A delta would take the first operator of that name in its search_path, which may be another one. Whether an
+    // OPEXPR
+    // belongs to a CASE or a USING is not looked at: neither is common beside operators that are not PostgreSQL's own.
+    //
     // Stable functions of pg_catalog depend on settings, which a refresh fixes, except those that tell the time, the
     // session, or the contents of the database.
     private static final Sql READ = Sql.of("""
@@ -69,6 +73,13 @@ final class FunctionReader {
                 OR (proname = 'age' AND pronargs = 1))
               UNION
               SELECT 'the current time or role is part of the query' FROM rules WHERE tree LIKE '%{SQLVALUEFUNCTION %'
+              UNION
+              SELECT 'operator ' || quote_ident(n.nspname) || '.' || o.oprname
+                || ' is meant where PostgreSQL prints no schema: in IS DISTINCT FROM, NULLIF, CASE or USING'
+              FROM rules, regexp_matches(tree, '\\{(DISTINCTEXPR|NULLIFEXPR|OPEXPR) :opno (\\d+)', 'g') AS m
+              JOIN pg_operator AS o ON o.oid = m[2]::oid
+              JOIN pg_namespace AS n ON n.oid = o.oprnamespace AND n.nspname <> 'pg_catalog'
+              WHERE m[1] <> 'OPEXPR' OR tree LIKE '%{CASETESTEXPR %' OR tree ~ ':joinmergedcols [1-9]'
               UNION
               SELECT 'a collation that is not deterministic is used'
               FROM rules, regexp_matches(tree, ':\\w*coll\\w* (\\d+)', 'g') AS m

@@ -113,7 +113,8 @@ public class PlanCache implements Plans {
                                 source.name(),
                                 source.relation(),
                                 Optional.ofNullable(byName.get(source.name())),
-                                source.partitioned()))
+                                source.partitioned(),
+                                source.lockable()))
                         .toList(),
                 differential
                         ? compilation

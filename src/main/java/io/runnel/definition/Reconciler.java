@@ -28,11 +28,18 @@ import java.util.stream.Collectors;
 @ApplicationScoped
 public class Reconciler {
 
+    // Never waits for a refresh, which holds the frontier's row: everybody who touches the definition would wait as
+    // well.
+    // A refresh under way tells by itself how many errors there are.
     private static final Sql LIGHT = Sql.of("""
-            WITH healed AS (
-              UPDATE runnel_internal.frontier SET consecutive_errors = 0
+            WITH idle AS (
+              SELECT stream_table_id FROM runnel_internal.frontier
               WHERE stream_table_id = $1 AND EXISTS (
                 SELECT FROM runnel_internal.stream_table WHERE id = $1 AND version <> reconciled_version)
+              FOR UPDATE SKIP LOCKED
+            ), healed AS (
+              UPDATE runnel_internal.frontier SET consecutive_errors = 0
+              WHERE stream_table_id IN (SELECT stream_table_id FROM idle)
             )
             UPDATE runnel_internal.stream_table AS s
             SET reconciled_version = version,
@@ -41,7 +48,8 @@ public class Reconciler {
                 WHEN EXISTS (SELECT FROM runnel_internal.frontier AS f
                              WHERE f.stream_table_id = s.id AND f.snapshot IS NOT NULL) THEN 'ACTIVE'
                 ELSE 'INITIALIZING' END
-            WHERE s.id = $1 AND s.version = $2""");
+            WHERE s.id = $1 AND s.version = $2 AND NOT runnel_internal.lost(s)
+            RETURNING id""");
     private static final Sql ANNOUNCE = Sql.of("SELECT pg_notify('runnel_schedule', $1)::text");
     private static final Sql WAITS = Sql.of("UPDATE runnel_internal.stream_table SET waits_for = $2 WHERE id = $1");
     private static final Sql FAILED = Sql.of("""
@@ -96,10 +104,14 @@ public class Reconciler {
     }
 
     private Uni<Void> carryOut(StreamTable table) {
-        if (table.built()) {
-            return database.session(session -> session.query(LIGHT, table.id(), table.version()))
-                    .replaceWithVoid();
+        if (!table.built()) {
+            return build(table);
         }
+        return database.session(session -> session.one(LIGHT, table.id(), table.version()))
+                .flatMap(done -> done.isPresent() ? Uni.createFrom().voidItem() : build(table));
+    }
+
+    private Uni<Void> build(StreamTable table) {
         return compile(table).flatMap(compilation -> {
             boolean differential =
                     compilation.differential() && !table.refreshMode().equals("FULL");

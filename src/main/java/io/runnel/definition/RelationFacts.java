@@ -20,6 +20,7 @@ final class RelationFacts implements SourceFacts {
             QualifiedName name,
             long relation,
             boolean partitioned,
+            boolean lockable,
             Optional<String> refusal,
             Optional<String> missingRight,
             List<Column> columns,

@@ -36,6 +36,7 @@ final class RelationReader {
               c.relkind::text AS kind, c.relpersistence::text AS persistence, c.relrowsecurity AS row_security,
               EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhparent = c.oid) AS inherited,
               n.nspname IN ('pg_catalog', 'information_schema', 'pg_toast') AS "system",
+              n.nspname = 'runnel_internal' AS own,
               has_table_privilege(c.oid, 'SELECT') AS may_select, has_table_privilege(c.oid, 'TRIGGER') AS may_trigger,
               has_any_column_privilege($2, c.oid, 'SELECT') AS owner_may_select, current_user::text AS service,
               CASE WHEN c.relkind = 'v' THEN pg_get_viewdef(c.oid) END AS text
@@ -160,6 +161,7 @@ final class RelationReader {
                 name(row),
                 row.number("oid"),
                 row.text("kind").equals("p"),
+                row.text("kind").equals("r") || row.text("kind").equals("p"),
                 refusal(row),
                 missingRight(row),
                 mine,
@@ -170,6 +172,10 @@ final class RelationReader {
         String table = name(row).display();
         if (row.truth("system")) {
             return Optional.of("system catalog " + table + " has no change capture");
+        }
+        if (row.truth("own")) {
+            // A refresh writes such tables itself, and would be its own reason for the next one.
+            return Optional.of("table " + table + " belongs to Runnel and has no change capture");
         }
         switch (row.text("kind")) {
             case "r", "p" -> {}

@@ -41,9 +41,8 @@ public class Database {
 
     /** Work in one transaction that is rolled back in any case. */
     public <T> Uni<T> rehearsal(Function<Session, Uni<T>> work) {
-        return session(session -> session.execute(BEGIN)
-                .flatMap(begun -> work.apply(session))
-                .eventually(() -> session.execute(ROLLBACK)));
+        return session(session ->
+                session.execute(BEGIN).flatMap(begun -> work.apply(session)).eventually(() -> rollback(session)));
     }
 
     /**
@@ -60,6 +59,11 @@ public class Database {
                 .flatMap(begun -> work.apply(session))
                 .call(() -> session.execute(COMMIT))
                 .onFailure()
-                .call(() -> session.execute(ROLLBACK).onFailure().recoverWithNull());
+                .call(() -> rollback(session));
+    }
+
+    /** What went wrong before is what is told; a connection that cannot roll back is gone, and its transaction with it. */
+    private static Uni<Void> rollback(Session session) {
+        return session.execute(ROLLBACK).onFailure().recoverWithNull();
     }
 }

@@ -2,6 +2,7 @@ package io.runnel.postgres;
 
 import io.vertx.pgclient.PgException;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -11,6 +12,20 @@ final class DatabaseFailures {
 
     private static final Set<String> TRANSIENT =
             Set.of("40001", "40P01", "55P03", "57P01", "57P02", "57P03", "53300", "57014", "25006");
+
+    private static final String BAD_VALUE = "correct the value, or keep the expression from being evaluated for it";
+
+    private static final Map<String, String> HINTS = Map.of(
+            "42601", "correct the syntax at the position",
+            "42P01", "check the name and its schema, and that it was created",
+            "42703", "check the name of the column",
+            "42702", "put the name or alias of its table before the column",
+            "42701", "give each column a name of its own: SELECT expression AS name",
+            "42P02", "write the value itself: a query that is stored takes no parameters",
+            "42P16", "cast what has no type that a column can have, for instance to text",
+            "42804", "cast one side to the type of the other",
+            "54011", "select fewer columns, or split the query in two",
+            "3F000", "create the schema first, or choose another");
 
     private DatabaseFailures() {}
 
@@ -51,7 +66,13 @@ final class DatabaseFailures {
         if (state.equals("P0002")) {
             return new Failure.NotFound(code, message, hint);
         }
-        return new Failure.Invalid(code, message, detail, hint, position(error.getPosition()));
+        return new Failure.Invalid(
+                code, message, detail, hint.isEmpty() ? hint(state) : hint, position(error.getPosition()));
+    }
+
+    /** What to do about input that PostgreSQL refuses without saying so itself. */
+    private static String hint(String state) {
+        return HINTS.getOrDefault(state, state.startsWith("22") ? BAD_VALUE : "correct what the message names");
     }
 
     private static String text(@Nullable String value) {

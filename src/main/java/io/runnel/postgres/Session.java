@@ -90,9 +90,9 @@ public final class Session {
         connection.closeHandler(listener);
     }
 
-    /** Gives the connection back, or closes it for good if it is broken. */
+    /** Gives the connection back, or closes it for good if it is broken. Never fails. */
     public Uni<Void> close() {
-        return connection.close();
+        return connection.close().onFailure().recoverWithNull();
     }
 
     private static List<Row> rows(RowSet<io.vertx.mutiny.sqlclient.Row> set) {

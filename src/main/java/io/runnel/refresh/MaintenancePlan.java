@@ -41,8 +41,10 @@ public record MaintenancePlan(
      *
      * @param source the number of its change capture; empty if it has none
      * @param partitioned whether rows come and go with partitions
+     * @param lockable whether LOCK TABLE takes it, unlike materialized views, sequences and foreign tables
      */
-    public record SourceTable(QualifiedName table, long relation, Optional<Integer> source, boolean partitioned) {}
+    public record SourceTable(
+            QualifiedName table, long relation, Optional<Integer> source, boolean partitioned, boolean lockable) {}
 
     public MaintenancePlan {
         viewColumns = List.copyOf(viewColumns);

@@ -98,7 +98,8 @@ public class Refresher {
                 return Uni.createFrom().failure(busy(plan));
             }
             return database.snapshot(session, settings(plan), snapshot -> transaction(snapshot, plan))
-                    .eventually(() -> session.query(RefreshSql.ADMIT, id));
+                    .eventually(() ->
+                            session.query(RefreshSql.ADMIT, id).onFailure().recoverWithNull());
         });
     }
 
@@ -110,7 +111,8 @@ public class Refresher {
 
     private Sql settings(MaintenancePlan plan) {
         List<Sql> tables = new ArrayList<>();
-        for (SourceTable source : plan.sources()) {
+        for (SourceTable source :
+                plan.sources().stream().filter(SourceTable::lockable).toList()) {
             tables.add(
                     source.partitioned()
                             ? Sql.of(";\nLOCK TABLE {} IN ACCESS SHARE MODE", source.table())

@@ -9,7 +9,7 @@ import java.util.regex.Pattern;
 
 /** Reads schedules; every text gives a schedule or a message, in time bounded by {@link #LENGTH_MAX}. */
 final class ScheduleReader {
-    private static final int LENGTH_MAX = 2000;
+    private static final int LENGTH_MAX = 1000;
     private static final int ECHO_MAX = 60;
     private static final String CALCULATED = "calculated";
     private static final Pattern SEPARATOR = Pattern.compile("[;\\n\\r]");

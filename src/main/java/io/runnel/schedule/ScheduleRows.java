@@ -66,9 +66,7 @@ class ScheduleRows {
             WITH lost AS (
               UPDATE runnel_internal.stream_table
               SET status = 'ERROR', definition_view = NULL
-              WHERE status <> 'ERROR' AND version = reconciled_version
-                AND to_regclass('runnel_internal.' || quote_ident(definition_view)) IS NULL
-                AND definition_view IS NOT NULL
+              WHERE status <> 'ERROR' AND version = reconciled_version AND runnel_internal.lost(stream_table)
               RETURNING id
             )
             INSERT INTO runnel_internal.frontier (stream_table_id, consecutive_errors, last_error, last_error_code,

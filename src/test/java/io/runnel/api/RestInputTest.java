@@ -4,6 +4,7 @@ import static io.restassured.RestAssured.given;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.hamcrest.Matchers.containsString;
 import static org.hamcrest.Matchers.equalTo;
+import static org.hamcrest.Matchers.not;
 import static org.hamcrest.Matchers.notNullValue;
 
 import io.quarkus.test.junit.QuarkusTest;
@@ -172,6 +173,11 @@ class RestInputTest extends RestFixture {
                 "{\"name\": [\"rest.totals\"], \"query\": \"SELECT 1\"}|wrong-type",
                 "{\"name\": \"rest.totals\", \"query\": \"SELECT 1 AS a\", \"initialize\": \"yes\"}|wrong-type",
                 "{\"name\": \"rest.totals\", \"query\": \"SELECT 1 AS a\", \"refresh_mode\": \"FULL\"}|unknown-property",
+                "{\"name\": \"a\", \"name\": \"b\"}|malformed-json",
+                "{\"name\": \"rest.totals\", \"query\": \"SELECT 1 AS \\ud800\"}|invalid-request",
+                "{\"name\": \"rest.totals\", \"query\": \"SELECT 1 AS a\", \"indexes\": \"a\"}|wrong-type",
+                "{\"name\": \"rest.totals\", \"query\": \"SELECT 1 AS a\", \"indexes\": [[\"a\", null]]}|invalid-request",
+                "{\"name\": \"rest.totals\", \"query\": \"SELECT 1 AS a\", \"refreshMode\": \"IMMEDIATE\"}|invalid-refresh-mode",
                 "[]|wrong-type",
                 "null|missing-body",
                 "{\"name\": \"rest.totals\"}|invalid-request",
@@ -180,7 +186,16 @@ class RestInputTest extends RestFixture {
                 "{}|invalid-request",
             })
     void body_that_is_no_request_is_refused(String body, String code) {
-        problem(send("POST", TABLES, body), 400, code);
+        problem(send("POST", TABLES, body), 400, code)
+                .body("detail", not(containsString("Source")))
+                .body("detail", not(containsString("<")))
+                .body("hint", notNullValue());
+    }
+
+    @Test
+    void deeply_nested_body_is_refused() {
+        problem(send("POST", TABLES, "{\"a\":".repeat(100_000)), 400, "malformed-json")
+                .body("detail", not(containsString("Stream")));
     }
 
     @Test

@@ -5,45 +5,18 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.runnel.api.SqlSurface.Session;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /** What the waiting procedures promise: they return when the change is in, and not before. */
-class SqlFreshnessTest {
+class SqlFreshnessTest extends SqlFixture {
     private static final String ORDERS = "id bigint, amount numeric";
 
-    private static SqlSurface surface;
-
-    private Session app;
-    private Session service;
-
-    @BeforeAll
-    static void start() throws Exception {
-        surface = SqlSurface.start();
-    }
-
-    @AfterAll
-    static void stop() throws Exception {
-        surface.close();
-    }
-
     @BeforeEach
-    void connect() throws Exception {
-        surface.reset();
-        app = surface.session("app");
-        service = surface.session("service");
+    void create_source() throws Exception {
         app.run("CREATE TABLE orders (id bigint, amount numeric)");
         app.run("SELECT runnel.create_stream_table('below', 'SELECT id FROM orders')");
         surface.pretendInitialized(service, "below", "orders", ORDERS);
-    }
-
-    @AfterEach
-    void disconnect() throws Exception {
-        app.close();
-        service.close();
     }
 
     @Test
@@ -171,6 +144,20 @@ class SqlFreshnessTest {
         app.fails("CALL runnel.sync('below', '0.1s')", "RN001");
         app.run("SELECT runnel.pause_stream_table('below')");
         app.fails("CALL runnel.sync('below')", "55000");
+    }
+
+    @Test
+    void table_whose_definition_view_was_dropped_is_not_fresh_although_nothing_is_pending() throws Exception {
+        service.run("UPDATE runnel_internal.stream_table SET definition_view = 'definition_of_orders'");
+        service.run("CREATE VIEW runnel_internal.definition_of_orders AS SELECT id FROM shop.orders");
+        app.run("CALL runnel.sync('below', '0s')");
+        app.run("SELECT runnel.create_stream_table('above', 'SELECT id FROM below')");
+        surface.pretendInitialized(service, "above", "below", "id bigint");
+        app.run("CALL runnel.sync('above', '0s')");
+        app.run("DROP TABLE orders CASCADE");
+        app.fails("CALL runnel.sync('below')", "55000");
+        app.fails("CALL runnel.wait_for('below', pg_current_snapshot()::text)", "55000");
+        app.fails("CALL runnel.sync('above')", "55000");
     }
 
     @Test

@@ -4,41 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.runnel.api.SqlSurface.Session;
 import java.util.List;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /** The SQL functions and views as an ordinary role sees them; the service is played by statements. */
-class SqlSurfaceTest {
-    private static SqlSurface surface;
-
-    private Session app;
-    private Session service;
-
-    @BeforeAll
-    static void start() throws Exception {
-        surface = SqlSurface.start();
-    }
-
-    @AfterAll
-    static void stop() throws Exception {
-        surface.close();
-    }
-
+class SqlSurfaceTest extends SqlFixture {
     @BeforeEach
-    void connect() throws Exception {
-        surface.reset();
-        app = surface.session("app");
-        service = surface.session("service");
+    void create_source() throws Exception {
         app.run("CREATE TABLE orders (id bigint PRIMARY KEY, customer text, amount numeric)");
-    }
-
-    @AfterEach
-    void disconnect() throws Exception {
-        app.close();
-        service.close();
     }
 
     @Test
@@ -125,7 +98,7 @@ class SqlSurfaceTest {
     void schedules_and_modes_are_checked() throws Exception {
         assertThat(app.rows("""
                 SELECT runnel_internal.schedule(given)
-                FROM unnest('{500ms,1h30m,on-change,CALCULATED,manual,@hourly,"*/5 * * * *","0 0 9 ? * MON-FRI"}'::text[])
+                FROM unnest('{500ms,1h30m,on-change,CALCULATED,manual,@hourly,"*/5 * * * *","0 0 9 * * MON-FRI"}'::text[])
                     AS given"""))
                 .containsExactly(
                         "500ms",
@@ -135,7 +108,7 @@ class SqlSurfaceTest {
                         "manual",
                         "@hourly",
                         "*/5 * * * *",
-                        "0 0 9 ? * MON-FRI");
+                        "0 0 9 * * MON-FRI");
         for (String schedule : List.of("often", "0s", "5", "", "@never", "* * *")) {
             app.fails("SELECT runnel.create_stream_table('x', 'SELECT 1 AS a', '" + schedule + "')", "22023");
         }
