@@ -34,6 +34,8 @@ public class Capture {
             INSERT INTO runnel_internal.source (relation, row_level)
             SELECT c.oid, c.relkind = 'p' FROM pg_class AS c WHERE c.oid = $1::bigint::oid
             ON CONFLICT (relation) DO NOTHING""");
+    private static final Sql EXISTS =
+            Sql.of("SELECT EXISTS (SELECT FROM pg_class WHERE oid = $1::bigint::oid) AS present");
     // A statement of its own: what FIND reads must be read after the lock was obtained.
     private static final Sql LOCK =
             Sql.of("SELECT id FROM runnel_internal.source WHERE relation = $1::bigint::oid FOR UPDATE");
@@ -98,11 +100,19 @@ public class Capture {
      * @return the source; fails with {@link Failure.Unavailable} while the lock cannot be had
      */
     public Uni<Source> ensure(long relation, List<Long> columns, boolean refresh) {
-        return database.session(session -> session.query(REGISTER, relation))
-                .flatMap(registered -> database.transaction(session -> session.execute(TIMEOUT)
-                        .flatMap(set -> session.query(LOCK, relation))
-                        .flatMap(locked -> session.one(FIND, relation))
-                        .flatMap(found -> widen(session, found.orElseThrow(() -> gone(relation)), columns, refresh))));
+        return database.transaction(session -> session.execute(TIMEOUT)
+                .flatMap(set -> session.query(REGISTER, relation))
+                .flatMap(registered -> session.one(LOCK, relation))
+                .flatMap(locked -> session.one(FIND, relation))
+                .flatMap(found -> found.map(row -> widen(session, row, columns, refresh))
+                        .orElseGet(() -> missing(session, relation))));
+    }
+
+    /** Either the table was dropped, or its capture was removed after it had been found to be registered. */
+    private static Uni<Source> missing(Session session, long relation) {
+        return session.one(EXISTS, relation)
+                .flatMap(row -> Uni.createFrom()
+                        .failure(row.orElseThrow().truth("present") ? removed(relation) : gone(relation)));
     }
 
     /** Who holds a lock that keeps capture from being installed, for people; empty if nobody does any more. */
@@ -166,6 +176,14 @@ public class Capture {
 
     private static String array(List<Long> numbers) {
         return numbers.stream().map(String::valueOf).collect(java.util.stream.Collectors.joining(",", "{", "}"));
+    }
+
+    private static Failure removed(long relation) {
+        return new Failure.Unavailable(
+                "capture-removed",
+                "the capture of a source has just been removed",
+                "oid " + relation,
+                new IllegalStateException("removed"));
     }
 
     private static Failure gone(long relation) {
