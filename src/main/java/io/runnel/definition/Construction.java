@@ -10,6 +10,7 @@ import io.runnel.postgres.Row;
 import io.runnel.postgres.Session;
 import io.runnel.sql.Identifier;
 import io.runnel.sql.QualifiedName;
+import io.runnel.sql.SearchPath;
 import io.runnel.sql.Sql;
 import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
@@ -90,6 +91,7 @@ final class Construction {
                 .call(old -> session.execute(Definitions.path(table)))
                 .call(old -> Definitions.define(session, view, table.query()))
                 .call(old -> session.execute(Sql.of("GRANT SELECT ON {} TO {}", view, owner)))
+                .call(old -> session.execute(readingPath()))
                 .call(old -> dependencies())
                 .call(old -> states())
                 .call(old -> asOwner(this::shape))
@@ -102,6 +104,13 @@ final class Construction {
                         differential ? "DIFFERENTIAL" : "FULL",
                         fullReason.orElse("")))
                 .flatMap(old -> dropOld(old));
+    }
+
+    private Sql readingPath() {
+        SearchPath path = SearchPath.parse(table.searchPath());
+        return Sql.of(
+                "SET LOCAL search_path = {}",
+                path.reading(compilation.facts().typeSchemas()).sql());
     }
 
     private Optional<String> current(Optional<Row> row) {

@@ -102,7 +102,7 @@ public class PlanCache implements Plans {
                 table.version(),
                 compilation.target(table.name()),
                 table.owner(),
-                SearchPath.parse(table.searchPath()),
+                SearchPath.parse(table.searchPath()).reading(compilation.facts().typeSchemas()),
                 table.timeZone(),
                 view,
                 compilation.columns().stream()
