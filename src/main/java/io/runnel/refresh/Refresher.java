@@ -140,6 +140,9 @@ public class Refresher {
         if (situation.changes() == 0) {
             return nothing(session, plan, situation);
         }
+        if (!plan.delta().orElseThrow().reads(situation.changed())) {
+            return advance(session, plan, situation, "DIFFERENTIAL", "changes", new Written(0, 0, 0));
+        }
         Optional<Sql> delta = plan.delta().orElseThrow().refresh(situation.changed(), situation.changes());
         if (delta.isEmpty()) {
             return full(session, plan, situation, "more sources changed at once than a differential refresh joins");

@@ -9,6 +9,17 @@ import org.junit.jupiter.api.Test;
 class FindingsTest extends Finding {
 
     @Test
+    void a_table_that_only_an_unused_common_table_expression_reads_may_change() throws SQLException {
+        run("CREATE TABLE finding.one (v int)", "CREATE TABLE finding.other (v int)");
+        String query = "WITH unused AS (SELECT v FROM finding.other) SELECT v FROM finding.one UNION ALL SELECT 1";
+        createDifferential(query);
+        run("INSERT INTO finding.other VALUES (1)");
+        assertRefreshed(query);
+        run("INSERT INTO finding.one VALUES (2)");
+        assertRefreshed(query);
+    }
+
+    @Test
     void a_group_whose_composite_key_has_only_nulls_inside_is_counted_once() throws SQLException {
         run("CREATE TYPE finding.pair AS (a int, b int)", "CREATE TABLE finding.source (k finding.pair, v int)");
         run(
