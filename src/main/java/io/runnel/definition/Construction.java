@@ -42,6 +42,11 @@ final class Construction {
             SELECT a.attname::text AS name, format_type(a.atttypid, a.atttypmod) AS type
             FROM pg_attribute AS a
             WHERE a.attrelid = $1::bigint::oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum""");
+    private static final Sql FORMER_KEY = Sql.of("""
+            SELECT a.attname::text AS name
+            FROM pg_index AS i
+            JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
+            WHERE i.indexrelid = to_regclass($1::text) AND i.indisunique""");
     private static final Sql STATES = Sql.of("""
             SELECT c.relname::text AS name FROM pg_class AS c
             WHERE c.relnamespace = 'runnel_internal'::regnamespace AND c.relkind = 'r'
@@ -94,6 +99,7 @@ final class Construction {
                 .call(old -> session.execute(readingPath()))
                 .call(old -> dependencies())
                 .call(old -> states())
+                .call(old -> asOwner(this::relax))
                 .call(old -> asOwner(this::shape))
                 .call(old -> asOwner(this::index))
                 .call(old -> session.query(FRONTIER, table.id()))
@@ -187,6 +193,29 @@ final class Construction {
                 : Optional.empty();
     }
 
+    /** Columns of the former key may be null again. */
+    private Uni<Void> relax() {
+        Target target = compilation.target(table.name());
+        List<Identifier> key = target.unique()
+                ? target.key().orElseThrow().columns().stream()
+                        .map(target.columns()::get)
+                        .toList()
+                : List.of();
+        return session.query(FORMER_KEY, indexName().sql().text()).flatMap(rows -> {
+            List<Sql> statements = new ArrayList<>(List.of(Sql.of("DROP INDEX IF EXISTS {}", indexName())));
+            rows.stream()
+                    .map(row -> Identifier.of(row.text("name")))
+                    .filter(column -> !key.contains(column))
+                    .forEach(column -> statements.add(
+                            Sql.of("ALTER TABLE {} ALTER COLUMN {} DROP NOT NULL", table.name(), column)));
+            return session.execute(Sql.join(";\n", statements));
+        });
+    }
+
+    private QualifiedName indexName() {
+        return new QualifiedName(table.name().schema(), Identifier.of("runnel_key_" + table.id()));
+    }
+
     /** Gives the visible table the query's columns; what is replaced is filled at once, so that nobody sees it empty. */
     private Uni<Void> shape() {
         return session.query(SHAPE, table.relation()).flatMap(rows -> {
@@ -224,14 +253,11 @@ final class Construction {
 
     private Uni<Void> index() {
         Target target = compilation.target(table.name());
-        Identifier name = Identifier.of("runnel_key_" + table.id());
-        List<Sql> statements = new ArrayList<>();
-        statements.add(
-                Sql.of("DROP INDEX IF EXISTS {}", new QualifiedName(table.name().schema(), name)));
-        boolean unique = target.key().isPresent() && !target.key().get().nullable();
-        if (unique) {
+        Identifier name = indexName().name();
+        List<Sql> statements = new ArrayList<>(List.of(Sql.of("SELECT 1")));
+        if (target.unique()) {
             target.key()
-                    .get()
+                    .orElseThrow()
                     .columns()
                     .forEach(column -> statements.add(Sql.of(
                             "ALTER TABLE {} ALTER COLUMN {} SET NOT NULL",
@@ -240,7 +266,7 @@ final class Construction {
         }
         Application.index(target)
                 .ifPresent(index -> statements.add(
-                        unique
+                        target.unique()
                                 ? Sql.of("CREATE UNIQUE INDEX {} {}", name, index)
                                 : Sql.of("CREATE INDEX {} {}", name, index)));
         return session.execute(Sql.join(";\n", statements));

@@ -67,7 +67,7 @@ public final class Application {
             if (key.isEmpty()) {
                 return Optional.empty();
             }
-            if (!target.key().get().nullable()) {
+            if (target.unique()) {
                 return Optional.of(Sql.of("ON {} ({})", target.table(), key));
             }
             List<Identifier> hashable = key.stream()
@@ -142,7 +142,7 @@ public final class Application {
         }
         boolean nullable = target.key().orElseThrow().nullable();
         List<Sql> conditions = new ArrayList<>();
-        if (nullable && !hashable.isEmpty()) {
+        if (!target.unique() && !hashable.isEmpty()) {
             boolean visible = left.equals(TABLE);
             conditions.add(Sql.of(
                     "{} = {}",

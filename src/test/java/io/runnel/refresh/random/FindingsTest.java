@@ -2,6 +2,8 @@ package io.runnel.refresh.random;
 
 import io.quarkus.test.junit.QuarkusTest;
 import java.sql.SQLException;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 /** What random queries and doubt have found about queries and values, each in its smallest form. */
@@ -82,5 +84,14 @@ class FindingsTest extends Finding {
         assertRefreshed(query);
         run("DELETE FROM finding.source");
         assertRefreshed(query);
+    }
+
+    @Test
+    void a_key_may_have_more_columns_than_an_index() throws SQLException {
+        String columns = IntStream.range(0, 40).mapToObj(i -> "c" + i).collect(Collectors.joining(", "));
+        run("CREATE TABLE finding.source (" + columns.replace(",", " int NOT NULL,") + " int NOT NULL)");
+        createDifferential("SELECT DISTINCT " + columns + " FROM finding.source");
+        run("INSERT INTO finding.source SELECT " + columns.replaceAll("c\\d+", "g") + " FROM generate_series(1, 3) g");
+        assertRefreshed("SELECT DISTINCT " + columns + " FROM finding.source");
     }
 }
