@@ -59,7 +59,7 @@ final class Construction {
     private static final Sql RECORD = Sql.of("""
             UPDATE runnel_internal.stream_table
             SET definition_view = $2, effective_mode = $3, full_reason = $4, reconciled_version = version,
-              reconciled_query = query, reconciled_mode = refresh_mode, waits_for = NULL,
+              reconciled_query = query, reconciled_mode = refresh_mode, reconciled_shape = $5, waits_for = NULL,
               status = CASE WHEN wanted = 'ACTIVE' THEN 'INITIALIZING' ELSE wanted END
             WHERE id = $1""");
     private static final String BECOME = "SET LOCAL ROLE {}";
@@ -108,7 +108,8 @@ final class Construction {
                         table.id(),
                         view.name().name(),
                         differential ? "DIFFERENTIAL" : "FULL",
-                        fullReason.orElse("")))
+                        fullReason.orElse(""),
+                        new Shape(compilation.root(), compilation.facts()).text()))
                 .flatMap(old -> dropOld(old));
     }
 

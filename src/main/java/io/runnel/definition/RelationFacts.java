@@ -51,6 +51,7 @@ final class RelationFacts implements SourceFacts {
     private final Map<QualifiedName, Table> tables = new HashMap<>();
     private final Map<QualifiedName, Relation.View> views = new HashMap<>();
 
+    private final Map<Long, String> guards = new HashMap<>();
     private final Set<Identifier> typeSchemas = new LinkedHashSet<>();
 
     void add(Collection<String> schemasOfTypes) {
@@ -60,6 +61,15 @@ final class RelationFacts implements SourceFacts {
     /** Where the operators of the query's types are found, {@code pg_catalog} excepted. */
     List<Identifier> typeSchemas() {
         return List.copyOf(typeSchemas);
+    }
+
+    void guard(long relation, String guard) {
+        guards.put(relation, guard);
+    }
+
+    /** What {@link Shape} remembers of each relation, views included, by OID. */
+    Map<Long, String> guards() {
+        return guards;
     }
 
     void add(Table table) {

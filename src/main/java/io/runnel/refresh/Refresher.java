@@ -130,6 +130,9 @@ public class Refresher {
             plans.forget(plan.id());
             return Uni.createFrom().failure(altered(plan));
         }
+        if (situation.outdated()) {
+            return plans.outdated(plan).flatMap(done -> Uni.createFrom().failure(outdated(plan)));
+        }
         if (!situation.permitted()) {
             return Uni.createFrom().failure(forbidden(plan));
         }
@@ -340,6 +343,14 @@ public class Refresher {
                 "the definition of " + plan.target().table().display() + " has just been changed",
                 "",
                 new IllegalStateException("altered"));
+    }
+
+    private static Failure outdated(MaintenancePlan plan) {
+        return new Failure.Unavailable(
+                "sources-changed",
+                "stream table " + plan.target().table().display() + " is built anew, because its sources have changed",
+                "",
+                new IllegalStateException("outdated"));
     }
 
     private static Failure dropped(MaintenancePlan plan) {
