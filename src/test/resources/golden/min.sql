@@ -41,7 +41,7 @@ SELECT r.*
 FROM "d1 merged" AS m
 JOIN (SELECT t."id" AS "a id", t."part" AS "a part", t."price" AS "a price"
 FROM "golden"."a" AS t) AS r ON hash_record_extended(ROW("r"."a part"), 0) = m."key_hash" AND "r"."a part" IS NOT DISTINCT FROM "m"."a part"
-WHERE m.stale AND ("m"."a part" IS NULL) AND (SELECT bool_or("m"."a part" IS NULL) FROM "d1 merged" AS m WHERE m.stale)
+WHERE m.stale AND (num_nulls("m"."a part") = 1) AND (SELECT bool_or(num_nulls("m"."a part") = 1) FROM "d1 merged" AS m WHERE m.stale)
 ),
 "d1 fresh" AS MATERIALIZED (
 SELECT "r"."a part", min(r."a price") AS "a0_value", hash_record_extended(ROW("r"."a part"), 0) AS "key_hash"

@@ -29,6 +29,8 @@ CREATE TABLE runnel_internal.stream_table (
     -- The query and mode that the definition view, the capture and the auxiliary tables were made for.
     reconciled_query text,
     reconciled_mode text,
+    -- What they were built upon: views, keys, inheritance and security of the sources.
+    reconciled_shape text,
     status text NOT NULL DEFAULT 'INITIALIZING'
         CHECK (status IN ('INITIALIZING', 'ACTIVE', 'PAUSED', 'SUSPENDED', 'ERROR')),
     definition_view name,

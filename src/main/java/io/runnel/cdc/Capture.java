@@ -32,18 +32,22 @@ public class Capture {
             "SET LOCAL lock_timeout = '50ms'; SET LOCAL client_min_messages = warning; SET LOCAL search_path = pg_catalog");
     private static final Sql REGISTER = Sql.of("""
             INSERT INTO runnel_internal.source (relation, row_level)
-            SELECT c.oid, c.relkind = 'p' FROM pg_class AS c WHERE c.oid = $1::bigint::oid
+            SELECT c.oid, c.relkind = 'p' OR EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhrelid = c.oid)
+            FROM pg_class AS c WHERE c.oid = $1::bigint::oid
             ON CONFLICT (relation) DO NOTHING""");
+    private static final Sql EXISTS =
+            Sql.of("SELECT EXISTS (SELECT FROM pg_class WHERE oid = $1::bigint::oid) AS present");
     // A statement of its own: what FIND reads must be read after the lock was obtained.
     private static final Sql LOCK =
             Sql.of("SELECT id FROM runnel_internal.source WHERE relation = $1::bigint::oid FOR UPDATE");
     private static final Sql FIND = Sql.of("""
-            SELECT s.id::bigint AS id, s.relation::bigint AS relation, s.columns::bigint[] AS columns, s.row_level,
+            SELECT s.id::bigint AS id, s.relation::bigint AS relation, s.columns::bigint[] AS columns, s.row_level AS row_level_before,
+              c.relkind = 'p' OR EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhrelid = c.oid) AS row_level,
               n.nspname::text AS schema_name, c.relname::text AS table_name,
               current_setting('max_prepared_transactions')::int = 0 AS notifies,
               to_regclass('runnel_internal.changes_' || s.id) IS NOT NULL AS buffered,
               (SELECT count(*) FROM pg_trigger AS t
-               WHERE t.tgrelid = c.oid AND t.tgname LIKE 'runnel\\_capture\\_%') AS triggers
+               WHERE t.tgrelid = c.oid AND t.tgname LIKE 'runnel\\_capture\\_' || s.id || '\\_%') AS triggers
             FROM runnel_internal.source AS s
             JOIN pg_class AS c ON c.oid = s.relation
             JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -71,8 +75,8 @@ public class Capture {
             JOIN pg_class AS c ON c.oid = p.relid AND c.relkind IN ('r', 'p')
             JOIN pg_namespace AS n ON n.oid = c.relnamespace
             WHERE p.level > 0""");
-    private static final Sql RECORD =
-            Sql.of("UPDATE runnel_internal.source SET columns = $2::text::smallint[] WHERE id = $1::bigint");
+    private static final Sql RECORD = Sql.of(
+            "UPDATE runnel_internal.source SET columns = $2::text::smallint[], row_level = $3 WHERE id = $1::bigint");
     private static final Sql BLOCKERS = Sql.of("""
             SELECT string_agg(DISTINCT l.pid::text, ', ') AS pids
             FROM pg_locks AS l
@@ -98,11 +102,19 @@ public class Capture {
      * @return the source; fails with {@link Failure.Unavailable} while the lock cannot be had
      */
     public Uni<Source> ensure(long relation, List<Long> columns, boolean refresh) {
-        return database.session(session -> session.query(REGISTER, relation))
-                .flatMap(registered -> database.transaction(session -> session.execute(TIMEOUT)
-                        .flatMap(set -> session.query(LOCK, relation))
-                        .flatMap(locked -> session.one(FIND, relation))
-                        .flatMap(found -> widen(session, found.orElseThrow(() -> gone(relation)), columns, refresh))));
+        return database.transaction(session -> session.execute(TIMEOUT)
+                .flatMap(set -> session.query(REGISTER, relation))
+                .flatMap(registered -> session.one(LOCK, relation))
+                .flatMap(locked -> session.one(FIND, relation))
+                .flatMap(found -> found.map(row -> widen(session, row, columns, refresh))
+                        .orElseGet(() -> missing(session, relation))));
+    }
+
+    /** Either the table was dropped, or its capture was removed after it had been found to be registered. */
+    private static Uni<Source> missing(Session session, long relation) {
+        return session.one(EXISTS, relation)
+                .flatMap(row -> Uni.createFrom()
+                        .failure(row.orElseThrow().truth("present") ? removed(relation) : gone(relation)));
     }
 
     /** Who holds a lock that keeps capture from being installed, for people; empty if nobody does any more. */
@@ -117,12 +129,20 @@ public class Capture {
         boolean rowLevel = row.truth("row_level");
         Source source = new Source((int) row.number("id"), row.number("relation"), List.copyOf(all), rowLevel);
         boolean complete = row.truth("buffered") && row.number("triggers") >= (rowLevel ? 2 : 4);
-        if (complete && !wider && !refresh) {
+        boolean levelled = rowLevel == row.truth("row_level_before");
+        if (complete && levelled && !wider && !refresh) {
             return Uni.createFrom().item(source);
         }
         QualifiedName table = QualifiedName.of(row.text("schema_name"), row.text("table_name"));
-        return session.query(COLUMNS, source.relation(), array(source.columns()))
-                .flatMap(found -> install(session, source, table, found, row));
+        Uni<Void> cleared = levelled
+                ? Uni.createFrom().voidItem()
+                : session.execute(Sql.of("DROP FUNCTION IF EXISTS {}() CASCADE", source.function()));
+        return cleared.flatMap(
+                done -> columns(session, source).flatMap(found -> install(session, source, table, found, row)));
+    }
+
+    private static Uni<List<Row>> columns(Session session, Source source) {
+        return session.query(COLUMNS, source.relation(), array(source.columns()));
     }
 
     private Uni<Source> install(Session session, Source wanted, QualifiedName table, List<Row> columns, Row row) {
@@ -154,7 +174,7 @@ public class Capture {
                 .flatMap(created -> session.query(PARTITIONS, source.relation()))
                 .flatMap(partitions -> session.execute(CaptureSql.triggers(source, table, names(partitions))))
                 .flatMap(locked -> session.execute(Sql.join(";\n", buffer)))
-                .flatMap(built -> session.query(RECORD, (long) source.id(), array(source.columns())))
+                .flatMap(built -> session.query(RECORD, (long) source.id(), array(source.columns()), source.rowLevel()))
                 .replaceWith(source);
     }
 
@@ -166,6 +186,14 @@ public class Capture {
 
     private static String array(List<Long> numbers) {
         return numbers.stream().map(String::valueOf).collect(java.util.stream.Collectors.joining(",", "{", "}"));
+    }
+
+    private static Failure removed(long relation) {
+        return new Failure.Unavailable(
+                "capture-removed",
+                "the capture of a source has just been removed",
+                "oid " + relation,
+                new IllegalStateException("removed"));
     }
 
     private static Failure gone(long relation) {

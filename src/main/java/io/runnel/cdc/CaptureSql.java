@@ -59,19 +59,19 @@ final class CaptureSql {
                 PERFORM pg_notify({}, {});
               END IF;""";
     private static final String STATEMENT_TRIGGERS = """
-            CREATE OR REPLACE TRIGGER runnel_capture_insert AFTER INSERT ON {}
+            CREATE OR REPLACE TRIGGER {} AFTER INSERT ON {}
               REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION {}();
-            CREATE OR REPLACE TRIGGER runnel_capture_update AFTER UPDATE ON {}
+            CREATE OR REPLACE TRIGGER {} AFTER UPDATE ON {}
               REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION {}();
-            CREATE OR REPLACE TRIGGER runnel_capture_delete AFTER DELETE ON {}
+            CREATE OR REPLACE TRIGGER {} AFTER DELETE ON {}
               REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION {}();
             """;
     private static final String ROW_TRIGGERS = """
-            CREATE OR REPLACE TRIGGER runnel_capture_rows AFTER INSERT OR UPDATE OR DELETE ON {}
+            CREATE OR REPLACE TRIGGER {} AFTER INSERT OR UPDATE OR DELETE ON {}
               FOR EACH ROW EXECUTE FUNCTION {}();
             """;
     private static final String TRUNCATE_TRIGGER = """
-            CREATE OR REPLACE TRIGGER runnel_capture_truncate AFTER TRUNCATE ON {}
+            CREATE OR REPLACE TRIGGER {} AFTER TRUNCATE ON {}
               FOR EACH STATEMENT EXECUTE FUNCTION {}();
             """;
 
@@ -130,11 +130,22 @@ final class CaptureSql {
         QualifiedName function = source.function();
         triggers.add(
                 source.rowLevel()
-                        ? Sql.of(ROW_TRIGGERS, table, function)
-                        : Sql.of(STATEMENT_TRIGGERS, table, function, table, function, table, function));
-        triggers.add(Sql.of(TRUNCATE_TRIGGER, table, function));
+                        ? Sql.of(ROW_TRIGGERS, source.trigger("rows"), table, function)
+                        : Sql.of(
+                                STATEMENT_TRIGGERS,
+                                source.trigger("insert"),
+                                table,
+                                function,
+                                source.trigger("update"),
+                                table,
+                                function,
+                                source.trigger("delete"),
+                                table,
+                                function));
+        Identifier truncate = source.trigger("truncate");
+        triggers.add(Sql.of(TRUNCATE_TRIGGER, truncate, table, function));
         for (QualifiedName partition : partitions) {
-            triggers.add(Sql.of(TRUNCATE_TRIGGER, partition, function));
+            triggers.add(Sql.of(TRUNCATE_TRIGGER, truncate, partition, function));
         }
         return Sql.join("", triggers);
     }

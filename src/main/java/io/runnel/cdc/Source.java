@@ -11,7 +11,8 @@ import java.util.List;
  * @param id its number, which names its buffer, its trigger function and its advisory lock
  * @param relation its OID
  * @param columns the captured columns, as attribute numbers
- * @param rowLevel whether it is partitioned, so that its triggers fire per row
+ * @param rowLevel whether rows are also written under the names of its partitions or parents, for which only triggers
+ *     per row fire
  */
 public record Source(int id, long relation, List<Long> columns, boolean rowLevel) {
 
@@ -35,6 +36,11 @@ public record Source(int id, long relation, List<Long> columns, boolean rowLevel
 
     QualifiedName function() {
         return QualifiedName.of("runnel_internal", "capture_" + id);
+    }
+
+    /** A trigger's name; a partition has those of its parents beside its own. */
+    Identifier trigger(String event) {
+        return Identifier.of("runnel_capture_" + id + "_" + event);
     }
 
     /** The buffer's column for an attribute number: names change, numbers do not. */

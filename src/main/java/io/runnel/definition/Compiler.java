@@ -68,6 +68,7 @@ final class Compiler {
                 .flatMap(set -> RelationReader.text(session, view))
                 .flatMap(text -> RelationReader.read(session, view, owner)
                         .flatMap(facts -> FunctionReader.read(session, view)
+                                .invoke(functions -> facts.add(functions.typeSchemas()))
                                 .flatMap(functions -> compiler.read(text, facts, functions))));
     }
 

@@ -10,6 +10,7 @@ import io.runnel.postgres.Row;
 import io.runnel.postgres.Session;
 import io.runnel.sql.Identifier;
 import io.runnel.sql.QualifiedName;
+import io.runnel.sql.SearchPath;
 import io.runnel.sql.Sql;
 import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
@@ -50,6 +51,11 @@ final class Construction {
             SELECT a.attname::text AS name, format_type(a.atttypid, a.atttypmod) AS type
             FROM pg_attribute AS a
             WHERE a.attrelid = $1::bigint::oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum""");
+    private static final Sql FORMER_KEY = Sql.of("""
+            SELECT a.attname::text AS name
+            FROM pg_index AS i
+            JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
+            WHERE i.indexrelid = to_regclass($1::text) AND i.indisunique""");
     private static final Sql STATES = Sql.of("""
             SELECT c.relname::text AS name FROM pg_class AS c
             WHERE c.relnamespace = 'runnel_internal'::regnamespace AND c.relkind = 'r'
@@ -62,7 +68,7 @@ final class Construction {
     private static final Sql RECORD = Sql.of("""
             UPDATE runnel_internal.stream_table
             SET definition_view = $2, effective_mode = $3, full_reason = $4, reconciled_version = version,
-              reconciled_query = query, reconciled_mode = refresh_mode, waits_for = NULL,
+              reconciled_query = query, reconciled_mode = refresh_mode, reconciled_shape = $5, waits_for = NULL,
               status = CASE WHEN wanted = 'ACTIVE' THEN 'INITIALIZING' ELSE wanted END
             WHERE id = $1""");
     private static final String BECOME = "SET LOCAL ROLE {}";
@@ -101,8 +107,10 @@ final class Construction {
                 .call(old -> session.query(LOCK_READ, view.sql().text(), table.id()))
                 .call(old -> session.query(CHECK_VIEW, view.sql().text(), table.relation()))
                 .call(old -> session.execute(Sql.of("GRANT SELECT ON {} TO {}", view, owner)))
+                .call(old -> session.execute(readingPath()))
                 .call(old -> dependencies())
                 .call(old -> states())
+                .call(old -> asOwner(this::relax))
                 .call(old -> asOwner(this::shape))
                 .call(old -> asOwner(this::index))
                 .call(old -> session.query(FRONTIER, table.id()))
@@ -111,8 +119,16 @@ final class Construction {
                         table.id(),
                         view.name().name(),
                         differential ? "DIFFERENTIAL" : "FULL",
-                        fullReason.orElse("")))
+                        fullReason.orElse(""),
+                        new Shape(compilation.root(), compilation.facts()).text()))
                 .flatMap(old -> dropOld(old));
+    }
+
+    private Sql readingPath() {
+        SearchPath path = SearchPath.parse(table.searchPath());
+        return Sql.of(
+                "SET LOCAL search_path = {}",
+                path.reading(compilation.facts().typeSchemas()).sql());
     }
 
     private Optional<String> current(Optional<Row> row) {
@@ -189,6 +205,29 @@ final class Construction {
                 : Optional.empty();
     }
 
+    /** Columns of the former key may be null again. */
+    private Uni<Void> relax() {
+        Target target = compilation.target(table.name());
+        List<Identifier> key = target.unique()
+                ? target.key().orElseThrow().columns().stream()
+                        .map(target.columns()::get)
+                        .toList()
+                : List.of();
+        return session.query(FORMER_KEY, indexName().sql().text()).flatMap(rows -> {
+            List<Sql> statements = new ArrayList<>(List.of(Sql.of("DROP INDEX IF EXISTS {}", indexName())));
+            rows.stream()
+                    .map(row -> Identifier.of(row.text("name")))
+                    .filter(column -> !key.contains(column))
+                    .forEach(column -> statements.add(
+                            Sql.of("ALTER TABLE {} ALTER COLUMN {} DROP NOT NULL", table.name(), column)));
+            return session.execute(Sql.join(";\n", statements));
+        });
+    }
+
+    private QualifiedName indexName() {
+        return new QualifiedName(table.name().schema(), Identifier.of("runnel_key_" + table.id()));
+    }
+
     /** Gives the visible table the query's columns; what is replaced is filled at once, so that nobody sees it empty. */
     private Uni<Void> shape() {
         return session.query(SHAPE, table.relation()).flatMap(rows -> {
@@ -226,14 +265,11 @@ final class Construction {
 
     private Uni<Void> index() {
         Target target = compilation.target(table.name());
-        Identifier name = Identifier.of("runnel_key_" + table.id());
-        List<Sql> statements = new ArrayList<>();
-        statements.add(
-                Sql.of("DROP INDEX IF EXISTS {}", new QualifiedName(table.name().schema(), name)));
-        boolean unique = target.key().isPresent() && !target.key().get().nullable();
-        if (unique) {
+        Identifier name = indexName().name();
+        List<Sql> statements = new ArrayList<>(List.of(Sql.of("SELECT 1")));
+        if (target.unique()) {
             target.key()
-                    .get()
+                    .orElseThrow()
                     .columns()
                     .forEach(column -> statements.add(Sql.of(
                             "ALTER TABLE {} ALTER COLUMN {} SET NOT NULL",
@@ -242,7 +278,7 @@ final class Construction {
         }
         Application.index(target)
                 .ifPresent(index -> statements.add(
-                        unique
+                        target.unique()
                                 ? Sql.of("CREATE UNIQUE INDEX {} {}", name, index)
                                 : Sql.of("CREATE INDEX {} {}", name, index)));
         return session.execute(Sql.join(";\n", statements));

@@ -21,6 +21,7 @@ final class FunctionReader {
      * @param aggregateCalls number of aggregate calls in the query itself, views not expanded
      * @param sublinks number of subqueries in expressions, likewise
      * @param windowCalls number of window function calls, likewise
+     * @param typeSchemas schemas of the types of its values, {@code pg_catalog} excepted
      */
     record Functions(
             List<String> refusals,
@@ -28,7 +29,8 @@ final class FunctionReader {
             Set<String> setReturning,
             long aggregateCalls,
             long sublinks,
-            long windowCalls) {}
+            long windowCalls,
+            Set<String> typeSchemas) {}
 
     // A delta would take the first operator of that name in its search_path, which may be another one. Whether an
     // OPEXPR
@@ -93,7 +95,13 @@ final class FunctionReader {
               (SELECT count(*) FROM rules, regexp_matches(tree, '\\{SUBLINK ', 'g')
                WHERE ev_class = $1::text::regclass) AS sublinks,
               (SELECT count(*) FROM rules, regexp_matches(tree, '\\{WINDOWFUNC ', 'g')
-               WHERE ev_class = $1::text::regclass) AS window_calls""");
+               WHERE ev_class = $1::text::regclass) AS window_calls,
+              ARRAY(SELECT DISTINCT n.nspname::text
+                FROM rules, regexp_matches(tree, ':\\w*type (\\d+)', 'g') AS m
+                JOIN pg_type AS t ON t.oid = m[1]::oid
+                JOIN pg_namespace AS n ON n.oid = t.typnamespace
+                WHERE n.nspname NOT IN ('pg_catalog', 'information_schema')
+                ORDER BY 1) AS type_schemas""");
 
     private FunctionReader() {}
 
@@ -108,6 +116,7 @@ final class FunctionReader {
                 row.texts("set_returning").stream().collect(Collectors.toUnmodifiableSet()),
                 row.number("aggregate_calls"),
                 row.number("sublinks"),
-                row.number("window_calls"));
+                row.number("window_calls"),
+                row.texts("type_schemas").stream().collect(Collectors.toUnmodifiableSet()));
     }
 }

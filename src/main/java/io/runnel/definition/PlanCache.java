@@ -28,6 +28,14 @@ public class PlanCache implements Plans {
             SELECT d.relation::bigint AS relation, d.source_id::bigint AS source
             FROM runnel_internal.dependency AS d WHERE d.stream_table_id = $1""");
 
+    private static final Sql OUTDATED = Sql.of("""
+            WITH outdated AS (
+              UPDATE runnel_internal.stream_table SET version = version + 1, reconciled_query = NULL
+              WHERE id = $1 AND version = $2
+              RETURNING id
+            )
+            SELECT pg_notify('runnel_definition', id::text)::text FROM outdated""");
+
     private final Database database;
     private final StreamTables streamTables;
     private final Map<Long, MaintenancePlan> plans = new ConcurrentHashMap<>();
@@ -46,6 +54,13 @@ public class PlanCache implements Plans {
     @Override
     public void forget(long id) {
         plans.remove(id);
+    }
+
+    @Override
+    public Uni<Void> outdated(MaintenancePlan plan) {
+        forget(plan.id());
+        return database.session(session -> session.query(OUTDATED, plan.id(), plan.version()))
+                .replaceWithVoid();
     }
 
     private Uni<MaintenancePlan> compute(long id) {
@@ -102,7 +117,7 @@ public class PlanCache implements Plans {
                 table.version(),
                 compilation.target(table.name()),
                 table.owner(),
-                SearchPath.parse(table.searchPath()),
+                SearchPath.parse(table.searchPath()).reading(compilation.facts().typeSchemas()),
                 table.timeZone(),
                 view,
                 compilation.columns().stream()
@@ -122,6 +137,7 @@ public class PlanCache implements Plans {
                                 .map(types -> new DeltaPlan(
                                         compilation.root(), types, stored, compilation.target(table.name())))
                         : Optional.empty(),
-                compilation.timeDependent());
+                compilation.timeDependent(),
+                new Shape(compilation.root(), compilation.facts()).expression());
     }
 }

@@ -7,10 +7,13 @@ import io.runnel.parse.Relations;
 import io.runnel.sql.Identifier;
 import io.runnel.sql.QualifiedName;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 
 /** What the catalogs say about the relations of one query; filled by {@link RelationReader}. */
 final class RelationFacts implements SourceFacts {
@@ -48,6 +51,27 @@ final class RelationFacts implements SourceFacts {
 
     private final Map<QualifiedName, Table> tables = new HashMap<>();
     private final Map<QualifiedName, Relation.View> views = new HashMap<>();
+
+    private final Map<Long, String> guards = new HashMap<>();
+    private final Set<Identifier> typeSchemas = new LinkedHashSet<>();
+
+    void add(Collection<String> schemasOfTypes) {
+        schemasOfTypes.stream().sorted().map(Identifier::of).forEach(typeSchemas::add);
+    }
+
+    /** Where the operators of the query's types are found, {@code pg_catalog} excepted. */
+    List<Identifier> typeSchemas() {
+        return List.copyOf(typeSchemas);
+    }
+
+    void guard(long relation, String guard) {
+        guards.put(relation, guard);
+    }
+
+    /** What {@link Shape} remembers of each relation, views included, by OID. */
+    Map<Long, String> guards() {
+        return guards;
+    }
 
     void add(Table table) {
         tables.put(table.name(), table);

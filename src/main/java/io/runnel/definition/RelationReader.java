@@ -32,7 +32,7 @@ final class RelationReader {
               regexp_matches(r.ev_action::text, ':relid (\\d+)', 'g') AS m
               WHERE m[1]::oid <> c.oid
             )
-            SELECT c.oid::bigint AS oid, n.nspname::text AS schema_name, c.relname::text AS table_name,
+            SELECT c.oid::bigint AS oid, {} AS guard, n.nspname::text AS schema_name, c.relname::text AS table_name,
               c.relkind::text AS kind, c.relpersistence::text AS persistence, c.relrowsecurity AS row_security,
               EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhparent = c.oid) AS inherited,
               n.nspname IN ('pg_catalog', 'information_schema', 'pg_toast') AS "system",
@@ -43,7 +43,7 @@ final class RelationReader {
             FROM used AS u
             JOIN pg_class AS c ON c.oid = u.oid
             JOIN pg_namespace AS n ON n.oid = c.relnamespace
-            ORDER BY c.oid""");
+            ORDER BY c.oid""", Sql.of(Shape.GUARD));
     private static final Sql COLUMNS = Sql.of("""
             SELECT a.attrelid::bigint AS relation, a.attnum::bigint AS number, a.attname::text AS name,
               a.atttypid::bigint AS type, a.attnotnull AS not_null, a.attgenerated = 'v' AS virtual,
@@ -75,6 +75,7 @@ final class RelationReader {
     }
 
     private Uni<RelationFacts> read(List<Row> relations) {
+        relations.forEach(row -> facts.guard(row.number("oid"), row.text("guard")));
         String oids = relations.stream()
                 .map(row -> String.valueOf(row.number("oid")))
                 .collect(java.util.stream.Collectors.joining(",", "{", "}"));

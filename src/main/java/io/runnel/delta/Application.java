@@ -14,8 +14,8 @@ import java.util.stream.IntStream;
  * Writes a delta to the visible table with the fewest row changes: an UPDATE where a key keeps existing, nothing where a
  * row is the same as before.
  *
- * <p>With a key, rows are found by it. Without one they are found by a hash of the row, compared by image
- * ({@code *=}), and duplicates are told apart by their place ({@code ctid}). Either way the statement counts what it
+ * <p>With a key, rows are found by it. Without one they are found by a hash of the row, compared by image,
+ * and duplicates are told apart by their place ({@code ctid}). Either way the statement counts what it
  * meant to change and what it did; the caller treats a difference as a broken invariant.
  */
 public final class Application {
@@ -67,7 +67,7 @@ public final class Application {
             if (key.isEmpty()) {
                 return Optional.empty();
             }
-            if (!target.key().get().nullable()) {
+            if (target.unique()) {
                 return Optional.of(Sql.of("ON {} ({})", target.table(), key));
             }
             List<Identifier> hashable = key.stream()
@@ -142,7 +142,7 @@ public final class Application {
         }
         boolean nullable = target.key().orElseThrow().nullable();
         List<Sql> conditions = new ArrayList<>();
-        if (nullable && !hashable.isEmpty()) {
+        if (!target.unique() && !hashable.isEmpty()) {
             boolean visible = left.equals(TABLE);
             conditions.add(Sql.of(
                     "{} = {}",
@@ -161,7 +161,7 @@ public final class Application {
     private Sql byImage(List<Sql> all) {
         List<Integer> hashable =
                 hashable(IntStream.range(0, columns.size()).boxed().toList());
-        Sql image = Sql.of("ROW({})::record *= ROW({})::record", of("t", target.columns()), of("n", columns));
+        Sql image = Sql.of("ROW({})::record = ROW({})::record", image(TABLE, target.columns()), image(ROW, columns));
         Sql found = hashable.isEmpty()
                 ? image
                 : Sql.of(
@@ -191,6 +191,25 @@ public final class Application {
                 target.columns(),
                 of("n", columns)));
         return counts(Sql.of("(SELECT 1 WHERE false) AS none"));
+    }
+
+    /**
+     * What rows are told apart by, as in {@link Cancellation}. Not by their bytes: NaN and an array without nulls are each
+     * stored in more than one way. Records are compared with the equality of each type, for which nulls are equal.
+     */
+    private List<Sql> image(Identifier relation, List<Identifier> names) {
+        List<Sql> image = new ArrayList<>();
+        for (int i = 0; i < names.size(); i++) {
+            ColumnType type = target.types().get(i);
+            Sql value = Sql.of("{}.{}", relation, names.get(i));
+            if (type.equality() != ColumnType.Equality.NONE) {
+                image.add(value);
+            }
+            if (type.equality() != ColumnType.Equality.EXACT) {
+                image.add(type.image(value));
+            }
+        }
+        return image;
     }
 
     private static Sql counts(Sql updated) {

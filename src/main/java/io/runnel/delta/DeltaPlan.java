@@ -51,6 +51,11 @@ public final class DeltaPlan {
                 .collect(Collectors.toSet());
     }
 
+    /** Whether the result can change with one of these tables: a common table expression that nothing reads cannot. */
+    public boolean reads(Set<QualifiedName> tables) {
+        return sources().stream().anyMatch(tables::contains);
+    }
+
     /**
      * The statement that moves the visible table and the auxiliary tables from frontier {@code $1} to the snapshot, when
      * exactly {@code changed} have changes, none of them more than {@code changes}. Its row is {@link Application#COUNTS}.

@@ -16,12 +16,20 @@ import java.util.Optional;
  */
 public record Target(QualifiedName table, List<Identifier> columns, List<ColumnType> types, Optional<ResultKey> key) {
 
+    /** How many columns PostgreSQL allows in an index. */
+    private static final int INDEX_COLUMNS_MAX = 32;
+
     public Target {
         columns = List.copyOf(columns);
         types = List.copyOf(types);
         if (columns.isEmpty() || columns.size() != types.size()) {
             throw new IllegalArgumentException("a stream table has a column, and each column a type");
         }
+    }
+
+    /** Whether its rows are found by a unique index on the key, and not by a hash. */
+    public boolean unique() {
+        return key.isPresent() && !key.get().nullable() && key.get().columns().size() <= INDEX_COLUMNS_MAX;
     }
 
     ColumnType type(Identifier column) {

@@ -32,7 +32,6 @@ public final class Cancellation {
             ) AS d
             WHERE d.number = 1 AND d.weight <> 0""";
     private static final String COLUMN = "d.{}";
-    private static final String TEXT = "d.{}::text";
     private static final String SUM = "sum(d.weight)::bigint AS weight";
     private static final String WEIGHT = "d.weight::bigint AS weight";
 
@@ -47,7 +46,8 @@ public final class Cancellation {
         List<Sql> image = new ArrayList<>();
         boolean comparable = true;
         for (Identifier column : columns) {
-            ColumnType.Equality equality = types.apply(column).equality();
+            ColumnType type = types.apply(column);
+            ColumnType.Equality equality = type.equality();
             values.add(Sql.of(COLUMN, column));
             if (equality == ColumnType.Equality.NONE) {
                 comparable = false;
@@ -55,7 +55,7 @@ public final class Cancellation {
                 image.add(Sql.of(COLUMN, column));
             }
             if (equality != ColumnType.Equality.EXACT) {
-                image.add(Sql.of(TEXT, column));
+                image.add(type.image(Sql.of(COLUMN, column)));
             }
         }
         List<Sql> outputs = new ArrayList<>(values);

@@ -1,5 +1,7 @@
 package io.runnel.operator;
 
+import io.runnel.sql.Sql;
+
 /**
  * What a column's type can do, as far as a delta rule cares.
  *
@@ -8,6 +10,16 @@ package io.runnel.operator;
  * @param hashable whether {@code hash_record_extended} accepts it
  */
 public record ColumnType(String name, Equality equality, boolean hashable) {
+
+    private static final String TEXT = "{}::text";
+
+    // A cast of char(n) to text drops trailing blanks.
+    private static final String PRINT = "concat({})";
+
+    /** The text by which values are told apart that equality does not tell apart; null or empty for null. */
+    public Sql image(Sql value) {
+        return name.equals("character") ? Sql.of(PRINT, value) : Sql.of(TEXT, value);
+    }
 
     /** What equality of two values means. */
     public enum Equality {

@@ -20,7 +20,8 @@ public final class Keys {
     private static final String TEXT = "{}.{}::text";
     private static final String SAME = "{}.{} IS NOT DISTINCT FROM {}.{}";
     private static final String EQUAL = "{}.{} = {}.{}";
-    private static final String NULL = "{}.{} IS NULL";
+    // IS NULL would be true of a composite value whose fields are null, which = finds.
+    private static final String NULL = "num_nulls({}.{}) = 1";
     private static final String AND = " AND ";
     private static final String OR = " OR ";
     private static final String TRUE = "true";

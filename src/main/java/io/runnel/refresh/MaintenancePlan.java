@@ -5,6 +5,7 @@ import io.runnel.delta.Target;
 import io.runnel.sql.Identifier;
 import io.runnel.sql.QualifiedName;
 import io.runnel.sql.SearchPath;
+import io.runnel.sql.Sql;
 import java.util.List;
 import java.util.Optional;
 
@@ -34,7 +35,8 @@ public record MaintenancePlan(
         List<Identifier> viewColumns,
         List<SourceTable> sources,
         Optional<DeltaPlan> delta,
-        boolean timeDependent) {
+        boolean timeDependent,
+        Sql shape) {
 
     /**
      * A table that the query reads.

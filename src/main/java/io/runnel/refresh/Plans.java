@@ -12,6 +12,9 @@ public interface Plans {
      */
     Uni<MaintenancePlan> plan(long id);
 
+    /** Has the stream table built anew, because its sources are no longer what it was built upon. */
+    Uni<Void> outdated(MaintenancePlan plan);
+
     /** Forgets the plan, because the database contradicted it; the next call computes it anew. */
     void forget(long id);
 }

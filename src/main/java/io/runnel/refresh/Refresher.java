@@ -132,6 +132,9 @@ public class Refresher {
             plans.forget(plan.id());
             return Uni.createFrom().failure(altered(plan));
         }
+        if (situation.outdated()) {
+            return plans.outdated(plan).flatMap(done -> Uni.createFrom().failure(outdated(plan)));
+        }
         if (!situation.permitted()) {
             return Uni.createFrom().failure(forbidden(plan));
         }
@@ -141,6 +144,9 @@ public class Refresher {
         }
         if (situation.changes() == 0) {
             return nothing(session, plan, situation);
+        }
+        if (!plan.delta().orElseThrow().reads(situation.changed())) {
+            return advance(session, plan, situation, "DIFFERENTIAL", "changes", new Written(0, 0, 0));
         }
         Optional<Sql> delta = plan.delta().orElseThrow().refresh(situation.changed(), situation.changes());
         if (delta.isEmpty()) {
@@ -339,6 +345,14 @@ public class Refresher {
                 "the definition of " + plan.target().table().display() + " has just been changed",
                 "",
                 new IllegalStateException("altered"));
+    }
+
+    private static Failure outdated(MaintenancePlan plan) {
+        return new Failure.Unavailable(
+                "sources-changed",
+                "stream table " + plan.target().table().display() + " is built anew, because its sources have changed",
+                "",
+                new IllegalStateException("outdated"));
     }
 
     private static Failure dropped(MaintenancePlan plan) {

@@ -21,7 +21,9 @@ import java.util.Set;
  * @param snapshot the refresh's own snapshot, the new frontier
  * @param changed tables with pending changes
  * @param truncated whether one of them was truncated
- * @param partitions the partitions that the sources have now, one text per source
+ * @param outdated whether the sources are no longer what the stream table was built upon
+ * @param partitions the partitions that the sources have now, one text per source; with their files, which TRUNCATE of
+ *     one that came after the capture replaces
  * @param partitionsChanged whether they are not those of the last refresh
  */
 record Situation(
@@ -34,6 +36,7 @@ record Situation(
         List<String> partitions,
         boolean partitionsChanged,
         boolean permitted,
+        boolean outdated,
         long version,
         long refreshRequests,
         long servedRefreshRequests,
@@ -45,7 +48,7 @@ record Situation(
               f.origin IS DISTINCT FROM runnel_internal.origin() AS "foreign",
               s.version, s.refresh_requests, s.reinitialize_requests,
               f.refresh_requests AS served_refresh_requests, f.reinitialize_requests AS served_reinitialize_requests,
-              {} AS permitted{}
+              {} AS permitted, s.reconciled_shape IS DISTINCT FROM {} AS outdated{}
             FROM runnel_internal.frontier AS f
             JOIN runnel_internal.stream_table AS s ON s.id = f.stream_table_id
             WHERE f.stream_table_id = $1
@@ -57,8 +60,9 @@ record Situation(
                  AND NOT pg_visible_in_snapshot(b.xid, f.snapshot)) AS {}""";
     private static final String PARTITIONS = """
             ,
-              (SELECT coalesce(string_agg(p.relid::oid::text, ',' ORDER BY p.relid::oid), '')
-               FROM pg_partition_tree({}::oid::regclass) AS p WHERE p.isleaf) AS {},
+              (SELECT coalesce(string_agg(concat(c.oid, ' ', c.relfilenode), ',' ORDER BY c.oid), '')
+               FROM pg_partition_tree({}::oid::regclass) AS p JOIN pg_class AS c ON c.oid = p.relid
+               WHERE p.isleaf) AS {},
               (SELECT d.partitions FROM runnel_internal.dependency AS d
                WHERE d.stream_table_id = f.stream_table_id AND d.relation = {}::oid) AS {}""";
     private static final String PERMITTED = "has_any_column_privilege({}, {}::oid, 'SELECT')";
@@ -83,7 +87,7 @@ record Situation(
                 rights.add(Sql.of(PERMITTED, Sql.literal(plan.owner()), source.relation()));
             }
         }
-        return Sql.of(READ, Sql.join(" AND ", rights), Sql.join("", parts));
+        return Sql.of(READ, Sql.join(" AND ", rights), plan.shape(), Sql.join("", parts));
     }
 
     static Situation of(MaintenancePlan plan, Row row) {
@@ -117,6 +121,7 @@ record Situation(
                 partitions,
                 partitionsChanged,
                 row.truth("permitted"),
+                row.truth("outdated"),
                 row.number("version"),
                 row.number("refresh_requests"),
                 row.number("served_refresh_requests"),

@@ -11,6 +11,8 @@ public record SearchPath(List<Identifier> schemas) {
 
     private static final Pattern ITEM = Pattern.compile("\\s*(?:\"((?:[^\"]|\"\")+)\"|([^\\s\",;']+))\\s*(?:,|$)");
 
+    private static final Identifier CATALOG = Identifier.of("pg_catalog");
+
     public SearchPath {
         schemas = List.copyOf(schemas);
     }
@@ -33,6 +35,17 @@ public record SearchPath(List<Identifier> schemas) {
             at = matcher.end();
         }
         return new SearchPath(schemas);
+    }
+
+    /**
+     * A path on which text that PostgreSQL printed means what it meant: the catalog comes first, whatever somebody has put
+     * before it, and the schemas of the types that occur come last, so that {@code =} is found for each of them.
+     */
+    public SearchPath reading(List<Identifier> typeSchemas) {
+        List<Identifier> all = new ArrayList<>(schemas);
+        all.remove(CATALOG);
+        typeSchemas.stream().filter(schema -> !all.contains(schema)).forEach(all::add);
+        return new SearchPath(all);
     }
 
     /** What follows {@code SET search_path =}. */

@@ -1,0 +1,124 @@
+package io.runnel.definition;
+
+import io.runnel.definition.RelationFacts.Column;
+import io.runnel.definition.RelationFacts.Table;
+import io.runnel.operator.Operator;
+import io.runnel.operator.Scan;
+import io.runnel.sql.Identifier;
+import io.runnel.sql.Sql;
+import java.util.List;
+import java.util.Set;
+import java.util.StringJoiner;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
+
+/**
+ * What a stream table was built upon and nothing in PostgreSQL protects: the text of views, the keys of tables, which
+ * columns are not null, security and inheritance. It is kept with the stream table as text; each refresh reads the
+ * same from the catalogs, and where they differ, the stream table is built anew.
+ *
+ * <p>Names are no part of it, and neither are columns and keys that the query does not read.
+ */
+final class Shape {
+
+    /** What is remembered of a relation {@code c}; {@link RelationReader} reads the same. */
+    static final String GUARD = """
+            concat_ws(' ', c.oid, c.relkind, c.relpersistence, c.relrowsecurity,
+              c.relkind = 'r' AND EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhparent = c.oid),
+              EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhrelid = c.oid),
+              (SELECT md5(string_agg(r.ev_action::text, '')) FROM pg_rewrite AS r
+               WHERE r.ev_class = c.oid AND c.relkind = 'v'))""";
+
+    private static final String RELATION = """
+            (SELECT {} FROM pg_class AS c WHERE c.oid = {}::oid)""";
+    private static final String TABLE = """
+            (SELECT concat_ws(' ', {},
+               ARRAY(SELECT a.attnum FROM pg_attribute AS a
+                 WHERE a.attrelid = c.oid AND a.attnum = ANY (ARRAY[{}]::int2[]) AND a.attnotnull ORDER BY 1),
+               coalesce((SELECT string_agg(DISTINCT k.key, ';' ORDER BY k.key)
+                 FROM pg_index AS i
+                 CROSS JOIN LATERAL (
+                   SELECT ARRAY(SELECT i.indkey[n] FROM generate_series(0, i.indnkeyatts - 1) AS n ORDER BY 1)::text COLLATE "C" AS key,
+                     (SELECT bool_and(a.attnotnull AND a.attnum = ANY (ARRAY[{}]::int2[])) FROM pg_attribute AS a
+                      WHERE a.attrelid = c.oid AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])) AS proves
+                 ) AS k
+                 WHERE i.indrelid = c.oid AND i.indisunique AND i.indimmediate AND i.indisvalid AND i.indpred IS NULL
+                   AND i.indexprs IS NULL AND k.proves), '-'))
+             FROM pg_class AS c WHERE c.oid = {}::oid)""";
+
+    private final Operator root;
+    private final RelationFacts facts;
+
+    Shape(Operator root, RelationFacts facts) {
+        this.root = root;
+        this.facts = facts;
+    }
+
+    /** The shape as it was when the facts were read. */
+    String text() {
+        StringJoiner text = new StringJoiner("\n");
+        new TreeMap<>(facts.guards())
+                .forEach((relation, guard) -> text.add(facts.tables().stream()
+                        .filter(table -> table.relation() == relation)
+                        .findFirst()
+                        .map(table -> guard + " " + notNull(table) + " " + keys(table))
+                        .orElse(guard)));
+        return text.toString();
+    }
+
+    /** The shape as the catalogs have it now. */
+    Sql expression() {
+        List<Sql> parts = new TreeMap<>(facts.guards())
+                .keySet().stream()
+                        .map(relation -> facts.tables().stream()
+                                .filter(table -> table.relation() == relation)
+                                .findFirst()
+                                .map(this::table)
+                                .orElseGet(() -> Sql.of(RELATION, Sql.of(GUARD), relation)))
+                        .toList();
+        return parts.isEmpty() ? Sql.of("''") : Sql.of("concat_ws(E'\\n', {})", parts);
+    }
+
+    private Sql table(Table table) {
+        List<Sql> numbers = read(table).stream()
+                .map(column -> Sql.of("{}", column.number()))
+                .toList();
+        return Sql.of(TABLE, Sql.of(GUARD), numbers, numbers, table.relation());
+    }
+
+    private String notNull(Table table) {
+        return read(table).stream()
+                .filter(Column::notNull)
+                .map(column -> Long.toString(column.number()))
+                .collect(Collectors.joining(",", "{", "}"));
+    }
+
+    private String keys(Table table) {
+        List<Column> read = read(table);
+        Set<Identifier> names = read.stream().map(Column::name).collect(Collectors.toSet());
+        String keys = table.keys().stream()
+                .filter(names::containsAll)
+                .map(key -> read.stream()
+                        .filter(column -> key.contains(column.name()))
+                        .map(column -> Long.toString(column.number()))
+                        .collect(Collectors.joining(",", "{", "}")))
+                .distinct()
+                .sorted()
+                .collect(Collectors.joining(";"));
+        return keys.isEmpty() ? "-" : keys;
+    }
+
+    /** The columns that the query reads, in the order of their numbers. */
+    private List<Column> read(Table table) {
+        Set<Identifier> names = root.walk()
+                .filter(Scan.class::isInstance)
+                .map(Scan.class::cast)
+                .filter(scan -> scan.table().equals(table.name()))
+                .flatMap(scan -> scan.reads().stream())
+                .map(Scan.Read::column)
+                .collect(Collectors.toSet());
+        return table.columns().stream()
+                .filter(column -> names.contains(column.name()))
+                .toList();
+    }
+}

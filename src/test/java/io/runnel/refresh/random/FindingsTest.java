@@ -1,0 +1,97 @@
+package io.runnel.refresh.random;
+
+import io.quarkus.test.junit.QuarkusTest;
+import java.sql.SQLException;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+
+/** What random queries and doubt have found about queries and values, each in its smallest form. */
+@QuarkusTest
+class FindingsTest extends Finding {
+
+    @Test
+    void a_table_that_only_an_unused_common_table_expression_reads_may_change() throws SQLException {
+        run("CREATE TABLE finding.one (v int)", "CREATE TABLE finding.other (v int)");
+        String query = "WITH unused AS (SELECT v FROM finding.other) SELECT v FROM finding.one UNION ALL SELECT 1";
+        createDifferential(query);
+        run("INSERT INTO finding.other VALUES (1)");
+        assertRefreshed(query);
+        run("INSERT INTO finding.one VALUES (2)");
+        assertRefreshed(query);
+    }
+
+    @Test
+    void a_group_whose_composite_key_has_only_nulls_inside_is_counted_once() throws SQLException {
+        run("CREATE TYPE finding.pair AS (a int, b int)", "CREATE TABLE finding.source (k finding.pair, v int)");
+        run(
+                "INSERT INTO finding.source VALUES (ROW(NULL, NULL), 1), (ROW(NULL, NULL), 2), (NULL, 3), (ROW(1, NULL), 4)");
+        String query = "SELECT k, array_agg(v ORDER BY v) AS vs, min(v) AS least FROM finding.source GROUP BY k";
+        createDifferential(query);
+        run(
+                "DELETE FROM finding.source WHERE v = 1",
+                "INSERT INTO finding.source VALUES (ROW(NULL, NULL), 5), (NULL, 6)");
+        assertRefreshed(query);
+    }
+
+    @Test
+    void equality_is_that_of_the_type_whatever_the_search_path() throws SQLException {
+        run("CREATE EXTENSION citext SCHEMA finding", "CREATE TABLE finding.source (k finding.citext, v int)");
+        run("INSERT INTO finding.source VALUES ('a', 1), ('b', 2)");
+        String query = "SELECT count(*) AS n, array_agg(v ORDER BY v) AS vs, count(DISTINCT k) AS ks"
+                + " FROM finding.source GROUP BY k";
+        createDifferential(query);
+        run("INSERT INTO finding.source VALUES ('A', 3)");
+        assertRefreshed(query);
+        run("DELETE FROM finding.source WHERE v = 1");
+        assertRefreshed(query);
+    }
+
+    @Test
+    void functions_of_the_catalog_are_meant_whatever_the_search_path() throws SQLException {
+        run(
+                "CREATE FUNCTION finding.abs(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 42'",
+                "CREATE AGGREGATE finding.count(*) (SFUNC = int8inc, STYPE = int8, INITCOND = '100')",
+                "CREATE TABLE finding.source (k int, v int)",
+                "SET search_path = finding, pg_catalog");
+        String query =
+                "SELECT pg_catalog.abs(k) AS k, pg_catalog.count(*) AS n, max(v) AS v FROM finding.source GROUP BY 1";
+        createDifferential(query);
+        run("INSERT INTO finding.source VALUES (-1, 1), (1, 2), (2, 3)");
+        assertRefreshed(query);
+        run("DELETE FROM finding.source WHERE v = 2");
+        assertRefreshed(query);
+    }
+
+    @Test
+    void trailing_blanks_of_bpchar_are_part_of_the_value() throws SQLException {
+        run("CREATE TABLE finding.source (v bpchar)", "INSERT INTO finding.source VALUES ('a')");
+        createDifferential("SELECT v FROM finding.source");
+        run("UPDATE finding.source SET v = 'a  '");
+        assertRefreshed("SELECT v FROM finding.source");
+    }
+
+    @Test
+    void values_that_are_stored_differently_and_print_the_same_are_the_same() throws SQLException {
+        run("CREATE TABLE finding.source (id int, f float8, a int[])");
+        run("INSERT INTO finding.source VALUES (1, 'NaN', '{1}')");
+        String query = "SELECT f, a FROM finding.source";
+        createDifferential(query);
+        run(
+                "INSERT INTO finding.source VALUES (2, 'Infinity'::float8 - 'Infinity', (ARRAY[1, NULL])[1:1]), (3, 'NaN', '{1}')");
+        assertRefreshed(query);
+        run("DELETE FROM finding.source WHERE id = 2", "INSERT INTO finding.source VALUES (4, 0, '{1}')");
+        assertRefreshed(query);
+        run("DELETE FROM finding.source");
+        assertRefreshed(query);
+    }
+
+    @Test
+    void a_key_may_have_more_columns_than_an_index() throws SQLException {
+        String columns = IntStream.range(0, 40).mapToObj(i -> "c" + i).collect(Collectors.joining(", "));
+        run("CREATE TABLE finding.source (" + columns.replace(",", " int NOT NULL,") + " int NOT NULL)");
+        createDifferential("SELECT DISTINCT " + columns + " FROM finding.source");
+        run("INSERT INTO finding.source SELECT " + columns.replaceAll("c\\d+", "g") + " FROM generate_series(1, 3) g");
+        assertRefreshed("SELECT DISTINCT " + columns + " FROM finding.source");
+    }
+}

@@ -1,0 +1,104 @@
+package io.runnel.refresh.random;
+
+import io.runnel.refresh.random.Relation.Column;
+import java.util.ArrayList;
+import java.util.List;
+
+/** What one SELECT reads: tables, views, subqueries and common table expressions, joined in every inner way. */
+final class RandomFrom {
+
+    private static final int RELATIONS_MAX = 5;
+
+    private final Dice dice;
+    private final RandomQuery queries;
+    private final List<Relation> tables;
+    private final int depth;
+    private final List<Column> columns = new ArrayList<>();
+    private final StringBuilder sql = new StringBuilder();
+
+    RandomFrom(Dice dice, RandomQuery queries, List<Relation> tables, int depth) {
+        this.dice = dice;
+        this.queries = queries;
+        this.tables = tables;
+        this.depth = depth;
+        int relations = size();
+        for (int i = 0; i < relations; i++) {
+            add(i, relations);
+        }
+    }
+
+    private int size() {
+        int roll = dice.below(10);
+        int wanted = roll < 4 ? 1 : roll < 8 ? 2 : roll == 8 ? 3 : 4 + dice.below(RELATIONS_MAX - 3);
+        return depth > 0 ? wanted : Math.min(wanted, 2);
+    }
+
+    String sql() {
+        return sql.toString();
+    }
+
+    List<Column> columns() {
+        return List.copyOf(columns);
+    }
+
+    private void add(int position, int relations) {
+        Relation relation = relations > 2 ? dice.of(RandomSchema.TABLES) : relation();
+        String alias = "r" + position;
+        List<Column> mine = relation.as(alias);
+        String item = relation.sql() + " " + alias;
+        if (position == 0) {
+            sql.append(item);
+        } else {
+            sql.append("\n").append(join(item, relation, mine, relations));
+        }
+        columns.addAll(mine);
+    }
+
+    private Relation relation() {
+        return depth > 0 && dice.once(3)
+                ? queries.subquery(depth - 1, tables)
+                : dice.of(dice.once(3) ? tables : RandomSchema.RELATIONS);
+    }
+
+    private String join(String item, Relation relation, List<Column> mine, int relations) {
+        if (relations == 2 && dice.once(6)) {
+            String shared = shared(relation);
+            if (!shared.isEmpty()) {
+                return "JOIN " + item + " USING (" + shared + ")";
+            }
+        }
+        if (relations == 2 && dice.once(12) && RandomSchema.TABLES.contains(relation)) {
+            return "CROSS JOIN " + item;
+        }
+        RandomExpressions inner = new RandomExpressions(dice, mine);
+        List<Column> fitting = columns.stream()
+                .filter(column -> joinable(column) && inner.has(column.kind()))
+                .toList();
+        Column left = dice.of(fitting.isEmpty() ? columns : fitting);
+        List<String> conditions = new ArrayList<>();
+        conditions.add("(" + left.name() + " = " + inner.of(left.kind(), 1) + ")");
+        if (dice.once(4)) {
+            List<Column> both = new ArrayList<>(columns);
+            both.addAll(mine);
+            conditions.add(new RandomExpressions(dice, both).predicate(1));
+        }
+        return dice.text("JOIN ", "INNER JOIN ") + item + " ON " + String.join(" AND ", conditions);
+    }
+
+    /** What tells rows apart well enough that joins stay small. */
+    private static boolean joinable(Column column) {
+        return column.kind() != Kind.BOOL && column.kind() != Kind.JSON && column.kind() != Kind.INTS;
+    }
+
+    private String shared(Relation relation) {
+        List<String> names = new ArrayList<>();
+        for (Column column : relation.columns()) {
+            for (Column known : columns) {
+                if (known.name().equals("r0." + column.name()) && known.kind() == column.kind()) {
+                    names.add(column.name());
+                }
+            }
+        }
+        return names.isEmpty() ? "" : dice.of(names);
+    }
+}

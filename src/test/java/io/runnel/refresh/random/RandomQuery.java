@@ -1,0 +1,131 @@
+package io.runnel.refresh.random;
+
+import io.runnel.refresh.random.Relation.Column;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+
+/** One random query, wholly determined by its seed. */
+final class RandomQuery {
+
+    private static final List<Kind> KINDS = List.of(Kind.values());
+    private static final int DEPTH = 3;
+    private static final int COLUMNS_MAX = 5;
+
+    private final Dice dice;
+
+    private RandomQuery(Dice dice) {
+        this.dice = dice;
+    }
+
+    /** A query that is maintained differentially. */
+    static String differential(long seed) {
+        RandomQuery random = new RandomQuery(new Dice(seed));
+        return random.top(random.dice.below(DEPTH + 1));
+    }
+
+    /** A query that contains something that is computed in full. */
+    static String full(long seed) {
+        Dice dice = new Dice(seed);
+        RandomQuery random = new RandomQuery(dice);
+        String inner = random.query(random.kinds(), 1, RandomSchema.RELATIONS);
+        return switch (dice.below(5)) {
+            case 0 -> "SELECT q.*, z.t FROM (" + inner + ") q LEFT JOIN random_keyed z ON z.k::text = q.c0::text";
+            case 1 ->
+                "SELECT q.* FROM (" + inner
+                        + ") q WHERE EXISTS (SELECT FROM random_bare z WHERE z.k::text = q.c0::text)";
+            case 2 -> "SELECT q.c0, count(*) OVER (PARTITION BY q.c0::text) AS n FROM (" + inner + ") q";
+            case 3 -> "SELECT q.c0::text AS c FROM (" + inner + ") q ORDER BY q.c0::text COLLATE \"C\" LIMIT 4";
+            default -> "SELECT q.c0::text AS c FROM (" + inner + ") q EXCEPT SELECT z.k::text FROM random_bare z";
+        };
+    }
+
+    private String top(int depth) {
+        if (!dice.once(5)) {
+            return query(kinds(), depth, RandomSchema.RELATIONS);
+        }
+        List<Relation> visible = new ArrayList<>();
+        List<String> ctes = new ArrayList<>();
+        for (int i = 0; i <= dice.below(2); i++) {
+            List<Kind> kinds = kinds();
+            ctes.add("w" + i + " AS " + dice.text("", "MATERIALIZED ", "NOT MATERIALIZED ") + "(\n"
+                    + query(kinds, 1, visible.isEmpty() ? RandomSchema.RELATIONS : visible) + "\n)");
+            visible.add(new Relation("w" + i, columns(kinds)));
+        }
+        return "WITH " + String.join(", ", ctes) + "\n" + query(kinds(), Math.max(1, depth - 1), visible);
+    }
+
+    private List<Kind> kinds() {
+        return IntStream.rangeClosed(0, dice.below(COLUMNS_MAX))
+                .mapToObj(i -> dice.of(KINDS))
+                .toList();
+    }
+
+    private static List<Column> columns(List<Kind> kinds) {
+        return IntStream.range(0, kinds.size())
+                .mapToObj(i -> new Column("c" + i, kinds.get(i)))
+                .toList();
+    }
+
+    Relation subquery(int depth, List<Relation> tables) {
+        List<Kind> kinds = new ArrayList<>(kinds());
+        kinds.add(dice.of(List.of(Kind.INT, Kind.TEXT)));
+        return new Relation("(\n" + query(kinds, depth, tables) + "\n)", columns(kinds));
+    }
+
+    private String query(List<Kind> kinds, int depth, List<Relation> tables) {
+        int roll = dice.below(20);
+        if (roll < 3 && depth > 0) {
+            return IntStream.rangeClosed(0, 1 + dice.below(2))
+                    .mapToObj(i -> "(" + query(kinds, depth - 1, tables) + ")")
+                    .collect(Collectors.joining("\nUNION ALL\n"));
+        }
+        boolean exact = kinds.stream().allMatch(kind -> kind.exact);
+        if (roll < 6 && exact) {
+            return "SELECT DISTINCT " + projection(kinds, depth, tables);
+        }
+        return roll < 12 ? aggregation(kinds, depth, tables) : "SELECT " + projection(kinds, depth, tables);
+    }
+
+    private String projection(List<Kind> kinds, int depth, List<Relation> tables) {
+        RandomFrom from = new RandomFrom(dice, this, tables, depth);
+        RandomExpressions expressions = new RandomExpressions(dice, from.columns());
+        return list(kinds.stream().map(kind -> expressions.of(kind, 2)).toList()) + "\nFROM " + from.sql()
+                + where(expressions);
+    }
+
+    private String aggregation(List<Kind> kinds, int depth, List<Relation> tables) {
+        RandomFrom from = new RandomFrom(dice, this, tables, depth);
+        RandomExpressions expressions = new RandomExpressions(dice, from.columns());
+        RandomAggregates aggregates = new RandomAggregates(dice, expressions);
+        List<String> outputs = new ArrayList<>();
+        List<String> groups = new ArrayList<>();
+        boolean grouped = !dice.once(5);
+        for (Kind kind : kinds) {
+            if (grouped && kind.exact && dice.once(2)) {
+                String key = expressions.of(kind, 1);
+                groups.add(key);
+                outputs.add(key);
+            } else {
+                outputs.add(aggregates.of(kind));
+            }
+        }
+        if (grouped && (groups.isEmpty() || dice.once(4))) {
+            groups.add(expressions.of(dice.of(KINDS), 1));
+        }
+        String having = dice.once(4) ? "\nHAVING " + aggregates.having() : "";
+        return "SELECT " + list(outputs) + "\nFROM " + from.sql() + where(expressions)
+                + (groups.isEmpty() ? "" : "\nGROUP BY " + String.join(", ", groups)) + having;
+    }
+
+    private static String list(List<String> outputs) {
+        return IntStream.range(0, outputs.size())
+                .mapToObj(i -> outputs.get(i) + " AS c" + i)
+                .collect(Collectors.joining(", "));
+    }
+
+    private String where(RandomExpressions expressions) {
+        return dice.once(2) ? "\nWHERE " + expressions.predicate(2) : "";
+    }
+}
