@@ -69,10 +69,6 @@ final class FunctionReader {
                 OR (proname = 'age' AND pronargs = 1))
               UNION
               SELECT 'the current time or role is part of the query' FROM rules WHERE tree LIKE '%{SQLVALUEFUNCTION %'
-              UNION
-              SELECT 'a collation that is not deterministic is used'
-              FROM rules, regexp_matches(tree, ':\\w*coll\\w* (\\d+)', 'g') AS m
-              JOIN pg_collation AS l ON l.oid = m[1]::oid AND NOT l.collisdeterministic
             )
             SELECT ARRAY(SELECT reason FROM refusals ORDER BY reason) AS refusals,
               ARRAY(SELECT printed FROM functions WHERE prokind = 'a') AS aggregates,

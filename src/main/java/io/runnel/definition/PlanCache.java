@@ -2,6 +2,7 @@ package io.runnel.definition;
 
 import io.runnel.catalog.StreamTable;
 import io.runnel.catalog.StreamTables;
+import io.runnel.cdc.Capture;
 import io.runnel.delta.DeltaPlan;
 import io.runnel.postgres.Database;
 import io.runnel.postgres.Failure;
@@ -12,8 +13,10 @@ import io.runnel.refresh.Plans;
 import io.runnel.sql.QualifiedName;
 import io.runnel.sql.SearchPath;
 import io.runnel.sql.Sql;
+import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -30,11 +33,13 @@ public class PlanCache implements Plans {
 
     private final Database database;
     private final StreamTables streamTables;
+    private final Capture capture;
     private final Map<Long, MaintenancePlan> plans = new ConcurrentHashMap<>();
 
-    PlanCache(Database database, StreamTables streamTables) {
+    PlanCache(Database database, StreamTables streamTables, Capture capture) {
         this.database = database;
         this.streamTables = streamTables;
+        this.capture = capture;
     }
 
     @Override
@@ -46,6 +51,18 @@ public class PlanCache implements Plans {
     @Override
     public void forget(long id) {
         plans.remove(id);
+    }
+
+    @Override
+    public Uni<Void> renewCapture(Collection<Long> relations) {
+        return Multi.createFrom()
+                .iterable(relations)
+                .onItem()
+                .transformToUniAndConcatenate(
+                        relation -> capture.renew(relation).onFailure(Failure.class).recoverWithNull())
+                .collect()
+                .asList()
+                .replaceWithVoid();
     }
 
     private Uni<MaintenancePlan> compute(long id) {
@@ -112,6 +129,9 @@ public class PlanCache implements Plans {
                         .map(source -> new SourceTable(
                                 source.name(),
                                 source.relation(),
+                                source.columns().stream()
+                                        .map(RelationFacts.Column::name)
+                                        .toList(),
                                 Optional.ofNullable(byName.get(source.name())),
                                 source.partitioned()))
                         .toList(),

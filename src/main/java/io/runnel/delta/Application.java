@@ -161,7 +161,7 @@ public final class Application {
     private Sql byImage(List<Sql> all) {
         List<Integer> hashable =
                 hashable(IntStream.range(0, columns.size()).boxed().toList());
-        Sql image = Sql.of("ROW({})::record *= ROW({})::record", of("t", target.columns()), of("n", columns));
+        Sql image = Sql.of("ROW({})::record *= ROW({})::record", based("t", target.columns()), based("n", columns));
         Sql found = hashable.isEmpty()
                 ? image
                 : Sql.of(
@@ -191,6 +191,20 @@ public final class Application {
                 target.columns(),
                 of("n", columns)));
         return counts(Sql.of("(SELECT 1 WHERE false) AS none"));
+    }
+
+    /** The columns, domains as what they are based on: change buffers know no domains, and images are of one type. */
+    private List<Sql> based(String relation, List<Identifier> names) {
+        Identifier name = Identifier.of(relation);
+        return IntStream.range(0, names.size())
+                .mapToObj(i -> target.types().get(i).domain()
+                        ? Sql.of(
+                                "{}.{}::{}",
+                                name,
+                                names.get(i),
+                                Sql.printedByPostgres(target.types().get(i).name()))
+                        : Sql.of("{}.{}", name, names.get(i)))
+                .toList();
     }
 
     private static Sql counts(Sql updated) {

@@ -3,11 +3,18 @@ package io.runnel.operator;
 /**
  * What a column's type can do, as far as a delta rule cares.
  *
- * @param name the type as {@code format_type} prints it with an empty search path, without modifier
+ * @param name the type as {@code format_type} prints it with an empty search path, without modifier; of a domain the
+ *     type that it is based on
  * @param equality what {@code =} says about two values of the type
  * @param hashable whether {@code hash_record_extended} accepts it
+ * @param domain whether it is a domain
  */
-public record ColumnType(String name, Equality equality, boolean hashable) {
+public record ColumnType(String name, Equality equality, boolean hashable, boolean domain) {
+
+    /** A type that is no domain. */
+    public ColumnType(String name, Equality equality, boolean hashable) {
+        this(name, equality, hashable, false);
+    }
 
     /** What equality of two values means. */
     public enum Equality {

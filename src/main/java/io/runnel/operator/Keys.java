@@ -10,7 +10,8 @@ import java.util.function.Function;
  * Finds rows by a key whose columns may be null.
  *
  * <p>{@code IS NOT DISTINCT FROM} uses no index and allows no hash join, so rows are found by the hash of the whole key,
- * a bigint, and the key is compared afterwards. A type without a hash function takes part as its text.
+ * a bigint, and the key is compared afterwards. A type without a hash function takes part as its text, or, where equal
+ * values have different texts, not at all.
  */
 public final class Keys {
 
@@ -35,9 +36,14 @@ public final class Keys {
         }
         List<Sql> values = new ArrayList<>();
         for (Identifier key : keys) {
-            values.add(types.apply(key).hashable() ? Sql.of(VALUE, relation, key) : Sql.of(TEXT, relation, key));
+            ColumnType type = types.apply(key);
+            if (type.hashable()) {
+                values.add(Sql.of(VALUE, relation, key));
+            } else if (type.equality() != ColumnType.Equality.INEXACT) {
+                values.add(Sql.of(TEXT, relation, key));
+            }
         }
-        return Sql.of(HASH, values);
+        return values.isEmpty() ? Sql.of(NO_KEY) : Sql.of(HASH, values);
     }
 
     /** The keys of both relations are the same; nulls are the same as each other. */

@@ -39,10 +39,21 @@ public record MaintenancePlan(
     /**
      * A table that the query reads.
      *
+     * @param columns all its columns, in order
      * @param source the number of its change capture; empty if it has none
      * @param partitioned whether rows come and go with partitions
      */
-    public record SourceTable(QualifiedName table, long relation, Optional<Integer> source, boolean partitioned) {}
+    public record SourceTable(
+            QualifiedName table,
+            long relation,
+            List<Identifier> columns,
+            Optional<Integer> source,
+            boolean partitioned) {
+
+        public SourceTable {
+            columns = List.copyOf(columns);
+        }
+    }
 
     public MaintenancePlan {
         viewColumns = List.copyOf(viewColumns);
