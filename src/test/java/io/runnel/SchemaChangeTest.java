@@ -135,8 +135,7 @@ class SchemaChangeTest {
         client.run("UPDATE change.source SET mood = 'glad'");
         client.run("DELETE FROM change.source WHERE id = 1");
         client.assertSyncedEquals("change_ids", "SELECT id FROM change.source");
-        assertRecovers(
-                "change_ids", "SELECT id FROM change.source", "INSERT INTO change.source (mood) VALUES ('sad')");
+        assertRecovers("change_ids", "SELECT id FROM change.source", "INSERT INTO change.source (mood) VALUES ('sad')");
     }
 
     @Test

@@ -15,12 +15,13 @@ import org.junit.jupiter.api.Test;
  * Every type of column in sources and results, in every shape of query that is maintained differentially.
  *
  * <p>A source has ten columns of different types. Its rows run through their values, through nulls, and through values that
- * are equal and print differently.
+ * are equal and print differently. After each change the stream tables equal their queries, to the last character.
  */
 @QuarkusTest
 class TypesTest {
 
     private static final int COLUMNS = 10;
+    private static final int TYPES_MIN = 100;
 
     @Inject
     DataSource database;
@@ -45,6 +46,7 @@ class TypesTest {
     @Test
     void every_type_arrives_as_it_is_in_every_shape_of_query() throws Exception {
         List<TypeCase> cases = TypeCase.read(client);
+        assertThat(cases).hasSizeGreaterThan(TYPES_MIN);
         List<TypeSource> sources = new ArrayList<>();
         for (int from = 0; from < cases.size(); from += COLUMNS) {
             List<TypeCase> part = cases.subList(from, Math.min(from + COLUMNS, cases.size()));
@@ -57,8 +59,5 @@ class TypesTest {
         for (TypeSource source : sources) {
             source.run();
         }
-        assertThat(client.rows("SELECT table_name, error FROM runnel.refresh_history WHERE mode = 'FAILED'"
-                        + " AND table_name LIKE 'type\\_%'"))
-                .isEmpty();
     }
 }

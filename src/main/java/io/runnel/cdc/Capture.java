@@ -159,14 +159,16 @@ public class Capture {
         Sql function = CaptureSql.function(
                 source,
                 columns.stream()
-                        .map(column -> new CaptureSql.Column(
-                                Identifier.of(column.text("name")), column.number("declared")))
+                        .map(column ->
+                                new CaptureSql.Column(Identifier.of(column.text("name")), column.number("declared")))
                         .toList(),
                 row.truth("notifies"));
         // The function must exist before the triggers; that it is replaced before their lock is held does no harm,
         // because nobody sees it until the commit.
         return session.execute(function)
-                .call(created -> locked || retyped ? triggers(session, source, table) : Uni.createFrom().voidItem())
+                .call(created -> locked || retyped
+                        ? triggers(session, source, table)
+                        : Uni.createFrom().voidItem())
                 .flatMap(created -> session.execute(buffer(source, columns, row.truth("buffered"))))
                 .flatMap(built -> session.query(RECORD, (long) source.id(), array(source.columns())))
                 .replaceWith(source);

@@ -39,12 +39,12 @@ record Compilation(
      * @param collation if it is not the type's own
      * @param declared the OIDs of type and collation, and the modifier, to compare columns by
      */
-    record ResultColumn(
-            Identifier name, String type, Optional<Sql> collation, String declared, ColumnType equality) {
+    record ResultColumn(Identifier name, String type, Optional<Sql> collation, String declared, ColumnType equality) {
 
         /** As in {@code CREATE TABLE}. */
         Sql definition() {
-            Sql collate = collation.map(printed -> Sql.of(" COLLATE {}", printed)).orElse(Sql.of(""));
+            Sql collate =
+                    collation.map(printed -> Sql.of(" COLLATE {}", printed)).orElse(Sql.of(""));
             return Sql.of("{} {}{}", name, Sql.printedByPostgres(type), collate);
         }
     }

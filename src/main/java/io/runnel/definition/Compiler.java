@@ -133,8 +133,7 @@ final class Compiler {
     private Uni<List<ResultColumn>> columns() {
         return session.query(COLUMNS, view.sql().text())
                 .flatMap(rows -> TypeClasses.load(
-                                session,
-                                rows.stream().map(Compiler::declared).toList())
+                                session, rows.stream().map(Compiler::declared).toList())
                         .map(types ->
                                 rows.stream().map(row -> column(row, types)).toList()))
                 .invoke(columns -> {

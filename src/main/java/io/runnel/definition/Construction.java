@@ -209,7 +209,8 @@ final class Construction {
     }
 
     private static boolean same(Row row, Compilation.ResultColumn column) {
-        return row.text("name").equals(column.name().name()) && row.text("declared").equals(column.declared());
+        return row.text("name").equals(column.name().name())
+                && row.text("declared").equals(column.declared());
     }
 
     private Uni<Void> index() {

@@ -7,9 +7,11 @@ import io.runnel.delta.DeltaPlan;
 import io.runnel.postgres.Database;
 import io.runnel.postgres.Failure;
 import io.runnel.postgres.Row;
+import io.runnel.postgres.Session;
 import io.runnel.refresh.MaintenancePlan;
 import io.runnel.refresh.MaintenancePlan.SourceTable;
 import io.runnel.refresh.Plans;
+import io.runnel.sql.Identifier;
 import io.runnel.sql.QualifiedName;
 import io.runnel.sql.SearchPath;
 import io.runnel.sql.Sql;
@@ -30,6 +32,12 @@ public class PlanCache implements Plans {
     private static final Sql SOURCES = Sql.of("""
             SELECT d.relation::bigint AS relation, d.source_id::bigint AS source
             FROM runnel_internal.dependency AS d WHERE d.stream_table_id = $1""");
+
+    // A rule writes "=" and means the operator by which PostgreSQL groups. That of an extension's type need not be in
+    // the path of the session that defined the query, and then "=" would silently be that of a type it converts to.
+    private static final Sql OPERATOR_SCHEMAS = Sql.of("""
+            SELECT ARRAY(SELECT DISTINCT n.nspname::text FROM pg_opclass AS o
+              JOIN pg_namespace AS n ON n.oid = o.opcnamespace WHERE o.opcdefault ORDER BY 1) AS names""");
 
     private final Database database;
     private final StreamTables streamTables;
@@ -58,8 +66,8 @@ public class PlanCache implements Plans {
         return Multi.createFrom()
                 .iterable(relations)
                 .onItem()
-                .transformToUniAndConcatenate(
-                        relation -> capture.renew(relation).onFailure(Failure.class).recoverWithNull())
+                .transformToUniAndConcatenate(relation ->
+                        capture.renew(relation).onFailure(Failure.class).recoverWithNull())
                 .collect()
                 .asList()
                 .replaceWithVoid();
@@ -85,12 +93,21 @@ public class PlanCache implements Plans {
             QualifiedName view = table.definitionView().get();
             return database.rehearsal(session -> session.query(SOURCES, id)
                     .flatMap(sources -> Compiler.compile(session, view, table.query(), table.owner())
-                            .map(compilation -> plan(table, view, compilation, sources))));
+                            .flatMap(compilation ->
+                                    path(session, table).map(path -> plan(table, view, compilation, sources, path)))));
         });
     }
 
+    private static Uni<SearchPath> path(Session session, StreamTable table) {
+        return session.one(OPERATOR_SCHEMAS)
+                .map(row -> SearchPath.parse(table.searchPath())
+                        .then(row.orElseThrow().texts("names").stream()
+                                .map(Identifier::of)
+                                .toList()));
+    }
+
     private static MaintenancePlan plan(
-            StreamTable table, QualifiedName view, Compilation compilation, List<Row> rows) {
+            StreamTable table, QualifiedName view, Compilation compilation, List<Row> rows, SearchPath path) {
         Map<Long, Integer> sources = new HashMap<>();
         rows.forEach(row -> row.optionalNumber("source")
                 .ifPresent(source -> sources.put(row.number("relation"), source.intValue())));
@@ -119,7 +136,7 @@ public class PlanCache implements Plans {
                 table.version(),
                 compilation.target(table.name()),
                 table.owner(),
-                SearchPath.parse(table.searchPath()),
+                path,
                 table.timeZone(),
                 view,
                 compilation.columns().stream()

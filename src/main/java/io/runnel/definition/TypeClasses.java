@@ -19,7 +19,8 @@ import java.util.stream.Collectors;
  * <p>A domain is what it is based on; an array, a composite or a range is what its parts are. The equality of a scalar is
  * exact if its B-tree operator class says so ({@code btequalimage}, by which PostgreSQL decides what an index may
  * deduplicate) and if its collation, should it have one, is deterministic. {@code char(n)} says so of stored values
- * and is left out, because its text shows the padding that its equality ignores.
+ * and is left out, because its text shows the padding that its equality ignores. A composite type is never exact: it is
+ * null in one sense of IS NULL and not in another.
  */
 final class TypeClasses {
 
@@ -79,11 +80,11 @@ final class TypeClasses {
             SELECT b.number, format_type(b.oid, -1) AS name, b.oid <> ($1::text::oid[])[b.number] AS domain,
               coalesce(bool_and(s.enumeration OR s.ordered), true) AS ordered,
               coalesce(bool_and(s.enumeration OR s.hashed), true) AS hashed,
-              coalesce(bool_and(s.enumeration OR s.exact), true) AS exact
+              coalesce(bool_and(s.enumeration OR s.exact), true) AND t.typtype <> 'c' AS exact
             FROM base AS b
             JOIN pg_type AS t ON t.oid = b.oid AND t.typtype <> 'd'
             LEFT JOIN scalar AS s ON s.number = b.number
-            GROUP BY b.number, b.oid
+            GROUP BY b.number, b.oid, t.typtype
             ORDER BY b.number""");
 
     private TypeClasses() {}

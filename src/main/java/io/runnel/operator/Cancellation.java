@@ -10,7 +10,8 @@ import java.util.function.Function;
  * Adds the weights of identical rows, so that what came and went again disappears.
  *
  * <p>Identical means: the same image. 1.0 and 1.00 are equal and yet stay apart, therefore a column whose type has such
- * values is also grouped by its text, and one whose type has no equality by its text alone.
+ * values is also grouped by its text, and one whose type has no equality by its text alone. The text is compared byte by
+ * byte, since in its column's own collation different texts may be equal.
  */
 public final class Cancellation {
 
@@ -32,7 +33,11 @@ public final class Cancellation {
             ) AS d
             WHERE d.number = 1 AND d.weight <> 0""";
     private static final String COLUMN = "d.{}";
-    private static final String TEXT = "d.{}::text";
+    private static final String TEXT = "d.{}::text COLLATE \"C\"";
+
+    // The cast of char(n) to text strips the blanks in which equal values may differ.
+    private static final String BLANK_PADDED_TEXT = "textin(bpcharout(d.{})) COLLATE \"C\"";
+    private static final String BLANK_PADDED = "bpchar";
     private static final String SUM = "sum(d.weight)::bigint AS weight";
     private static final String WEIGHT = "d.weight::bigint AS weight";
 
@@ -47,7 +52,8 @@ public final class Cancellation {
         List<Sql> image = new ArrayList<>();
         boolean comparable = true;
         for (Identifier column : columns) {
-            ColumnType.Equality equality = types.apply(column).equality();
+            ColumnType type = types.apply(column);
+            ColumnType.Equality equality = type.equality();
             values.add(Sql.of(COLUMN, column));
             if (equality == ColumnType.Equality.NONE) {
                 comparable = false;
@@ -55,7 +61,7 @@ public final class Cancellation {
                 image.add(Sql.of(COLUMN, column));
             }
             if (equality != ColumnType.Equality.EXACT) {
-                image.add(Sql.of(TEXT, column));
+                image.add(type.name().equals(BLANK_PADDED) ? Sql.of(BLANK_PADDED_TEXT, column) : Sql.of(TEXT, column));
             }
         }
         List<Sql> outputs = new ArrayList<>(values);

@@ -21,9 +21,8 @@ public final class Keys {
     private static final String TEXT = "{}.{}::text";
     private static final String SAME = "{}.{} IS NOT DISTINCT FROM {}.{}";
     private static final String EQUAL = "{}.{} = {}.{}";
-    private static final String NULL = "{}.{} IS NULL";
+    private static final String ANY_NULL = "num_nulls({}) > 0";
     private static final String AND = " AND ";
-    private static final String OR = " OR ";
     private static final String TRUE = "true";
     private static final String FALSE = "false";
 
@@ -68,12 +67,12 @@ public final class Keys {
                                 .toList());
     }
 
-    /** Some key column is null. */
+    /** Some key column is null; not by IS NULL, which is also true of a composite value whose fields are all null. */
     public static Sql anyNull(Identifier relation, List<Identifier> keys) {
         return keys.isEmpty()
                 ? Sql.of(FALSE)
-                : Sql.join(
-                        OR,
-                        keys.stream().map(key -> Sql.of(NULL, relation, key)).toList());
+                : Sql.of(
+                        ANY_NULL,
+                        keys.stream().map(key -> Sql.of(VALUE, relation, key)).toList());
     }
 }

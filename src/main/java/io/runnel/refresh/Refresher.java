@@ -126,8 +126,7 @@ public class Refresher {
     private Uni<Outcome> transaction(Session session, MaintenancePlan plan) {
         return session.one(Situation.query(plan), plan.id())
                 .map(row -> Situation.of(plan, row.orElseThrow(() -> dropped(plan))))
-                .flatMap(situation ->
-                        decide(session, plan, situation).map(report -> new Outcome(report, situation)));
+                .flatMap(situation -> decide(session, plan, situation).map(report -> new Outcome(report, situation)));
     }
 
     private Sql settings(MaintenancePlan plan) {

@@ -82,10 +82,7 @@ record Situation(
             names.add(named(source));
             if (source.source().isPresent()) {
                 parts.add(Sql.of(
-                        PENDING,
-                        Source.UNKNOWN,
-                        Source.buffer(source.source().get()),
-                        Identifier.of("pending" + i)));
+                        PENDING, Source.UNKNOWN, Source.buffer(source.source().get()), Identifier.of("pending" + i)));
             }
             if (source.partitioned()) {
                 parts.add(Sql.of(
@@ -178,7 +175,8 @@ record Situation(
             return Optional.of("a source was truncated");
         }
         if (!unknown.isEmpty()) {
-            return Optional.of("columns of a source were renamed, dropped or given other types while it was written to");
+            return Optional.of(
+                    "columns of a source were renamed, dropped or given other types while it was written to");
         }
         if (partitionsChanged) {
             return Optional.of("the partitions of a source changed");
