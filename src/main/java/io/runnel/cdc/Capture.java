@@ -10,6 +10,7 @@ import io.runnel.sql.Sql;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.TreeSet;
@@ -53,11 +54,12 @@ public class Capture {
             JOIN pg_namespace AS n ON n.oid = c.relnamespace
             WHERE s.relation = $1::bigint::oid""");
     private static final Sql COLUMNS = Sql.of("""
-            SELECT a.attnum::bigint AS number, a.attname::text AS name,
+            SELECT a.attnum::bigint AS number, a.attname::text AS name, a.atttypid::bigint AS declared,
               format_type(b.oid, -1) AS type,
               CASE WHEN a.attcollation <> 0 AND a.attcollation <> b.typcollation
                 THEN (SELECT format('%I.%I', n.nspname, l.collname) FROM pg_collation AS l
-                      JOIN pg_namespace AS n ON n.oid = l.collnamespace WHERE l.oid = a.attcollation) END AS collation
+                      JOIN pg_namespace AS n ON n.oid = l.collnamespace WHERE l.oid = a.attcollation) END AS collation,
+              coalesce((w.atttypid, w.attcollation) <> (b.oid, a.attcollation), false) AS retyped
             FROM pg_attribute AS a
             CROSS JOIN LATERAL (
               WITH RECURSIVE base AS (
@@ -67,6 +69,8 @@ public class Capture {
                 JOIN pg_type AS t ON t.oid = base.typbasetype WHERE base.typtype = 'd'
               ) SELECT * FROM base WHERE base.typtype <> 'd'
             ) AS b
+            LEFT JOIN pg_attribute AS w
+              ON w.attrelid = to_regclass($3) AND w.attname = 'c' || a.attnum AND NOT w.attisdropped
             WHERE a.attrelid = $1::bigint::oid AND a.attnum = ANY($2::text::smallint[]) AND NOT a.attisdropped
             ORDER BY a.attnum""");
     private static final Sql PARTITIONS = Sql.of("""
@@ -87,6 +91,7 @@ public class Capture {
             CREATE TABLE {} (xid xid8 NOT NULL, weight smallint NOT NULL)
             WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 5000);
             CREATE INDEX ON {} (xid)""";
+    private static final String DROP_COLUMN = "ALTER TABLE {} DROP COLUMN {}";
     private static final String ADD_COLUMN = "ALTER TABLE {} ADD COLUMN IF NOT EXISTS {} {}{}";
 
     private final Database database;
@@ -102,11 +107,15 @@ public class Capture {
      * @return the source; fails with {@link Failure.Unavailable} while the lock cannot be had
      */
     public Uni<Source> ensure(long relation, List<Long> columns, boolean refresh) {
+        return ensure(relation, columns, refresh ? Extent.TRIGGERS : Extent.MISSING);
+    }
+
+    private Uni<Source> ensure(long relation, List<Long> columns, Extent extent) {
         return database.transaction(session -> session.execute(TIMEOUT)
                 .flatMap(set -> session.query(REGISTER, relation))
                 .flatMap(registered -> session.one(LOCK, relation))
                 .flatMap(locked -> session.one(FIND, relation))
-                .flatMap(found -> found.map(row -> widen(session, row, columns, refresh))
+                .flatMap(found -> found.map(row -> widen(session, row, columns, extent))
                         .orElseGet(() -> missing(session, relation))));
     }
 
@@ -117,65 +126,104 @@ public class Capture {
                         .failure(row.orElseThrow().truth("present") ? removed(relation) : gone(relation)));
     }
 
+    /**
+     * Writes the trigger function of a source anew, after columns of it were renamed, dropped, or given other types.
+     *
+     * @return fails with {@link Failure.Unavailable} while a lock that is needed cannot be had
+     */
+    public Uni<Source> renew(long relation) {
+        return ensure(relation, List.of(), Extent.FUNCTION);
+    }
+
     /** Who holds a lock that keeps capture from being installed, for people; empty if nobody does any more. */
     public Uni<Optional<String>> blockers(long relation) {
         return database.session(session -> session.one(BLOCKERS, relation))
                 .map(row -> row.flatMap(found -> found.optionalText("pids")));
     }
 
-    private Uni<Source> widen(Session session, Row row, List<Long> columns, boolean refresh) {
+    private Uni<Source> widen(Session session, Row row, List<Long> columns, Extent extent) {
         TreeSet<Long> all = new TreeSet<>(row.numbers("columns"));
         boolean wider = all.addAll(columns);
         boolean rowLevel = row.truth("row_level");
         Source source = new Source((int) row.number("id"), row.number("relation"), List.copyOf(all), rowLevel);
         boolean complete = row.truth("buffered") && row.number("triggers") >= (rowLevel ? 2 : 4);
         boolean levelled = rowLevel == row.truth("row_level_before");
-        if (complete && levelled && !wider && !refresh) {
+        if (complete && levelled && !wider && extent == Extent.MISSING) {
             return Uni.createFrom().item(source);
         }
+        boolean locked = !complete || wider || extent == Extent.TRIGGERS;
         QualifiedName table = QualifiedName.of(row.text("schema_name"), row.text("table_name"));
         Uni<Void> cleared = levelled
                 ? Uni.createFrom().voidItem()
                 : session.execute(Sql.of("DROP FUNCTION IF EXISTS {}() CASCADE", source.function()));
-        return cleared.flatMap(
-                done -> columns(session, source).flatMap(found -> install(session, source, table, found, row)));
+        return cleared.flatMap(done -> columns(session, source))
+                .flatMap(found -> install(session, source, table, found, row, locked || !levelled));
     }
 
     private static Uni<List<Row>> columns(Session session, Source source) {
-        return session.query(COLUMNS, source.relation(), array(source.columns()));
+        return session.query(
+                COLUMNS,
+                source.relation(),
+                array(source.columns()),
+                source.buffer().sql().text());
     }
 
-    private Uni<Source> install(Session session, Source wanted, QualifiedName table, List<Row> columns, Row row) {
+    private Uni<Source> install(
+            Session session, Source wanted, QualifiedName table, List<Row> columns, Row row, boolean locked) {
         Source source = new Source(
                 wanted.id(),
                 wanted.relation(),
                 columns.stream().map(column -> column.number("number")).toList(),
                 wanted.rowLevel());
-        List<Identifier> names = columns.stream()
-                .map(column -> Identifier.of(column.text("name")))
-                .toList();
-        List<Sql> buffer = new java.util.ArrayList<>();
-        if (!row.truth("buffered")) {
-            buffer.add(Sql.of(CREATE_BUFFER, source.buffer(), source.buffer()));
+        boolean retyped = columns.stream().anyMatch(column -> column.truth("retyped"));
+        Sql function = CaptureSql.function(
+                source,
+                columns.stream()
+                        .map(column ->
+                                new CaptureSql.Column(Identifier.of(column.text("name")), column.number("declared")))
+                        .toList(),
+                row.truth("notifies"));
+        // The function must exist before the triggers; that it is replaced before their lock is held does no harm,
+        // because nobody sees it until the commit.
+        return session.execute(function)
+                .call(created -> locked || retyped
+                        ? triggers(session, source, table)
+                        : Uni.createFrom().voidItem())
+                .flatMap(created -> session.execute(buffer(source, columns, row.truth("buffered"))))
+                .flatMap(built -> session.query(RECORD, (long) source.id(), array(source.columns()), source.rowLevel()))
+                .replaceWith(source);
+    }
+
+    private static Uni<Void> triggers(Session session, Source source, QualifiedName table) {
+        return session.query(PARTITIONS, source.relation())
+                .flatMap(partitions -> session.execute(CaptureSql.triggers(source, table, names(partitions))))
+                .replaceWithVoid();
+    }
+
+    /**
+     * Gives the buffer the source's columns. One whose type changed starts empty: no query reads it, since PostgreSQL
+     * would have refused the change, and the lock on the source makes sure that no writer is about to write to it.
+     */
+    private static Sql buffer(Source source, List<Row> columns, boolean exists) {
+        List<Sql> statements = new ArrayList<>(List.of(Sql.of("SELECT 1")));
+        if (!exists) {
+            statements.add(Sql.of(CREATE_BUFFER, source.buffer(), source.buffer()));
         }
         for (Row column : columns) {
-            buffer.add(Sql.of(
+            Identifier name = Source.column(column.number("number"));
+            if (column.truth("retyped")) {
+                statements.add(Sql.of(DROP_COLUMN, source.buffer(), name));
+            }
+            statements.add(Sql.of(
                     ADD_COLUMN,
                     source.buffer(),
-                    Source.column(column.number("number")),
+                    name,
                     Sql.printedByPostgres(column.text("type")),
                     column.optionalText("collation")
                             .map(collation -> Sql.of(" COLLATE {}", Sql.printedByPostgres(collation)))
                             .orElse(Sql.of(""))));
         }
-        // The function must exist before the triggers; that it is replaced before their lock is held does no harm,
-        // because nobody sees it until the commit.
-        return session.execute(CaptureSql.function(source, names, row.truth("notifies")))
-                .flatMap(created -> session.query(PARTITIONS, source.relation()))
-                .flatMap(partitions -> session.execute(CaptureSql.triggers(source, table, names(partitions))))
-                .flatMap(locked -> session.execute(Sql.join(";\n", buffer)))
-                .flatMap(built -> session.query(RECORD, (long) source.id(), array(source.columns()), source.rowLevel()))
-                .replaceWith(source);
+        return Sql.join(";\n", statements);
     }
 
     private static List<QualifiedName> names(List<Row> rows) {
@@ -202,5 +250,12 @@ public class Capture {
                 "a source table does not exist any more",
                 "oid " + relation,
                 "alter or drop the query");
+    }
+
+    /** What is written anew although it is there. */
+    private enum Extent {
+        MISSING,
+        FUNCTION,
+        TRIGGERS
     }
 }

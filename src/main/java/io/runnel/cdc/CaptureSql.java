@@ -12,14 +12,32 @@ import java.util.List;
  * <p>A function reads and writes by qualified names under a fixed search path, casts nothing, and therefore fails for no
  * value that the source accepts. It notifies only if it cannot share the source's advisory lock, which is when a service
  * holds it exclusively, asleep.
+ *
+ * <p>Columns are renamed, dropped and given other types while writers go on, and the service that would write the function
+ * anew may be stopped. Therefore a function first looks at one row to see whether it still knows the columns. If not, it
+ * records a mark with weight {@link Source#UNKNOWN} instead of the rows. The look runs in a subtransaction, because a
+ * name that is gone is an error; having written nothing, it costs no transaction id.
  */
 final class CaptureSql {
 
     private static final String STATEMENT_FUNCTION = """
             CREATE OR REPLACE FUNCTION {}() RETURNS trigger
             LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $runnel$
+            DECLARE
+              known boolean;
             BEGIN
-              IF TG_OP = 'INSERT' THEN
+              BEGIN
+                IF TG_OP = 'DELETE' THEN
+                  SELECT {} INTO known FROM old_rows AS n LIMIT 1;
+                ELSIF TG_OP <> 'TRUNCATE' THEN
+                  SELECT {} INTO known FROM new_rows AS n LIMIT 1;
+                END IF;
+              EXCEPTION WHEN OTHERS THEN
+                known := false;
+              END;
+              IF NOT known THEN
+                INSERT INTO {} (xid, weight) VALUES (pg_current_xact_id(), {});
+              ELSIF TG_OP = 'INSERT' THEN
                 INSERT INTO {} (xid, weight{})
                 SELECT pg_current_xact_id(), 1{} FROM new_rows AS n;
               ELSIF TG_OP = 'DELETE' THEN
@@ -40,15 +58,28 @@ final class CaptureSql {
     private static final String ROW_FUNCTION = """
             CREATE OR REPLACE FUNCTION {}() RETURNS trigger
             LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $runnel$
+            DECLARE
+              known boolean;
             BEGIN
-              IF TG_OP = 'TRUNCATE' THEN
+              BEGIN
+                IF TG_OP = 'DELETE' THEN
+                  known := {};
+                ELSIF TG_OP <> 'TRUNCATE' THEN
+                  known := {};
+                END IF;
+              EXCEPTION WHEN OTHERS THEN
+                known := false;
+              END;
+              IF NOT known THEN
+                INSERT INTO {} (xid, weight) VALUES (pg_current_xact_id(), {});
+              ELSIF TG_OP = 'INSERT' THEN
+                INSERT INTO {} (xid, weight{}) VALUES (pg_current_xact_id(), 1{});
+              ELSIF TG_OP = 'DELETE' THEN
+                INSERT INTO {} (xid, weight{}) VALUES (pg_current_xact_id(), -1{});
+              ELSIF TG_OP = 'UPDATE' THEN
+                INSERT INTO {} (xid, weight{}) VALUES (pg_current_xact_id(), -1{}), (pg_current_xact_id(), 1{});
+              ELSE
                 INSERT INTO {} (xid, weight) VALUES (pg_current_xact_id(), 0);
-              END IF;
-              IF TG_OP IN ('UPDATE', 'DELETE') THEN
-                INSERT INTO {} (xid, weight{}) SELECT pg_current_xact_id(), -1{};
-              END IF;
-              IF TG_OP IN ('UPDATE', 'INSERT') THEN
-                INSERT INTO {} (xid, weight{}) SELECT pg_current_xact_id(), 1{};
               END IF;
             {}
               RETURN NULL;
@@ -75,15 +106,18 @@ final class CaptureSql {
               FOR EACH STATEMENT EXECUTE FUNCTION {}();
             """;
 
+    /** A captured column of the source: its name and the OID of its type. */
+    record Column(Identifier name, long type) {}
+
     private CaptureSql() {}
 
     /**
      * The trigger function.
      *
-     * @param names the quoted names of the source's columns, in the order of {@code source.columns()}
+     * @param columns the source's columns, in the order of {@code source.columns()}
      * @param notifies whether sleeping services use wake-ups at all
      */
-    static Sql function(Source source, List<Identifier> names, boolean notifies) {
+    static Sql function(Source source, List<Column> columns, boolean notifies) {
         Sql wakeUp = notifies
                 ? Sql.of(
                         WAKE_UP,
@@ -94,22 +128,37 @@ final class CaptureSql {
                 : Sql.of("");
         Sql into = Source.list("", source.columns());
         if (source.rowLevel()) {
+            Sql old = of("OLD", columns);
+            Sql now = of("NEW", columns);
             return Sql.of(
                     ROW_FUNCTION,
                     source.function(),
+                    known("OLD", columns),
+                    known("NEW", columns),
                     source.buffer(),
+                    Source.UNKNOWN,
                     source.buffer(),
                     into,
-                    of("OLD", names),
+                    now,
                     source.buffer(),
                     into,
-                    of("NEW", names),
+                    old,
+                    source.buffer(),
+                    into,
+                    old,
+                    now,
+                    source.buffer(),
                     wakeUp);
         }
-        Sql from = of("n", names);
+        Sql from = of("n", columns);
+        Sql known = known("n", columns);
         return Sql.of(
                 STATEMENT_FUNCTION,
                 source.function(),
+                known,
+                known,
+                source.buffer(),
+                Source.UNKNOWN,
                 source.buffer(),
                 into,
                 from,
@@ -150,9 +199,21 @@ final class CaptureSql {
         return Sql.join("", triggers);
     }
 
-    private static Sql of(String relation, List<Identifier> names) {
+    private static Sql of(String relation, List<Column> columns) {
         Sql prefix = Sql.printedByPostgres(relation);
         return Sql.join(
-                "", names.stream().map(name -> Sql.of(", {}.{}", prefix, name)).toList());
+                "",
+                columns.stream()
+                        .map(column -> Sql.of(", {}.{}", prefix, column.name()))
+                        .toList());
+    }
+
+    /** Whether the columns are there and of the types that they had. */
+    private static Sql known(String relation, List<Column> columns) {
+        Sql prefix = Sql.printedByPostgres(relation);
+        List<Sql> conditions = new ArrayList<>(List.of(Sql.of("true")));
+        columns.forEach(
+                column -> conditions.add(Sql.of("pg_typeof({}.{}) = {}::oid", prefix, column.name(), column.type())));
+        return Sql.join(" AND ", conditions);
     }
 }

@@ -22,6 +22,9 @@ public record Source(int id, long relation, List<Long> columns, boolean rowLevel
     /** The channel on which writers notify; the payload is the source's id. */
     public static final String WAKE_UP_CHANNEL = "runnel_wakeup";
 
+    /** The weight of the mark that stands for rows which the trigger function could not read. */
+    public static final int UNKNOWN = 2;
+
     public Source {
         columns = List.copyOf(columns);
     }

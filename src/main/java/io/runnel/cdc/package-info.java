@@ -7,9 +7,12 @@
  * the next refresh of each dependant a full one.
  *
  * <p>Invariants: a buffer row commits with its change; a trigger function never fails for a value that the source
- * accepts, and never waits; capture is committed before the first snapshot that relies on it, and installing it took a
+ * accepts, nor because columns were renamed, dropped or given other types, and never waits; capture is committed before the first snapshot that relies on it, and installing it took a
  * lock that no open writer shares, so that nobody writes past it. Columns are only ever added: an older dependant reads
- * the ones it knows.
+ * the ones it knows. One that changed its type, which nobody can be reading, starts again empty.
+ *
+ * <p>Buffers name columns by number, trigger functions by name. A function that no longer knows the columns leaves a row
+ * with weight 2; the next refresh of each dependant is then a full one, and has the function written anew.
  *
  * <p>Waking: {@link io.runnel.cdc.Arming} holds a source's advisory lock while the service sleeps, and a trigger notifies
  * only if it cannot share that lock. Cleaning: {@link io.runnel.cdc.Cleanup} deletes what every dependant's frontier

@@ -8,6 +8,7 @@ import io.runnel.operator.ColumnType;
 import io.runnel.operator.Operator;
 import io.runnel.sql.Identifier;
 import io.runnel.sql.QualifiedName;
+import io.runnel.sql.Sql;
 import java.util.List;
 import java.util.Optional;
 
@@ -31,8 +32,22 @@ record Compilation(
         Optional<TreeTypes> types,
         boolean timeDependent) {
 
-    /** A column of the result; {@code type} as {@code format_type} prints it with its modifier. */
-    record ResultColumn(Identifier name, String type, ColumnType equality) {}
+    /**
+     * A column of the result.
+     *
+     * @param type as {@code format_type} prints it with its modifier and an empty search path
+     * @param collation if it is not the type's own
+     * @param declared the OIDs of type and collation, and the modifier, to compare columns by
+     */
+    record ResultColumn(Identifier name, String type, Optional<Sql> collation, String declared, ColumnType equality) {
+
+        /** As in {@code CREATE TABLE}. */
+        Sql definition() {
+            Sql collate =
+                    collation.map(printed -> Sql.of(" COLLATE {}", printed)).orElse(Sql.of(""));
+            return Sql.of("{} {}{}", name, Sql.printedByPostgres(type), collate);
+        }
+    }
 
     boolean differential() {
         return refusals.isEmpty();

@@ -4,6 +4,7 @@ import io.runnel.definition.Compilation.ResultColumn;
 import io.runnel.definition.FunctionReader.Functions;
 import io.runnel.definition.RelationFacts.Column;
 import io.runnel.definition.RelationFacts.Table;
+import io.runnel.definition.TypeClasses.Declared;
 import io.runnel.delta.TreeTypes;
 import io.runnel.operator.ColumnType;
 import io.runnel.operator.Operator;
@@ -27,6 +28,7 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.IntStream;
 
 /**
  * From a definition view to an operator tree with types: reads the canonical text, what the catalogs say about it, and
@@ -36,10 +38,12 @@ final class Compiler {
 
     private static final Sql NO_PATH = Sql.of("SET LOCAL search_path = ''");
     private static final Sql COLUMNS = Sql.of("""
-            SELECT a.attname::text AS name, a.atttypid::bigint AS type, format_type(a.atttypid, a.atttypmod) AS printed,
-              coalesce(NOT l.collisdeterministic, false) AS loose
+            SELECT a.attname::text AS name, a.atttypid::bigint AS type, a.attcollation::bigint AS collation,
+              format_type(a.atttypid, a.atttypmod) AS printed,
+              CASE WHEN a.attcollation <> t.typcollation THEN a.attcollation::regcollation::text END AS collated,
+              a.atttypid || ' ' || a.atttypmod || ' ' || a.attcollation AS declared
             FROM pg_attribute AS a
-            LEFT JOIN pg_collation AS l ON l.oid = a.attcollation
+            JOIN pg_type AS t ON t.oid = a.atttypid
             WHERE a.attrelid = $1::text::regclass AND a.attnum > 0
             ORDER BY a.attnum""");
 
@@ -130,8 +134,7 @@ final class Compiler {
     private Uni<List<ResultColumn>> columns() {
         return session.query(COLUMNS, view.sql().text())
                 .flatMap(rows -> TypeClasses.load(
-                                session,
-                                rows.stream().map(row -> row.number("type")).toList())
+                                session, rows.stream().map(Compiler::declared).toList())
                         .map(types ->
                                 rows.stream().map(row -> column(row, types)).toList()))
                 .invoke(columns -> {
@@ -142,23 +145,27 @@ final class Compiler {
                 });
     }
 
-    private static ResultColumn column(Row row, Map<Long, ColumnType> types) {
-        ColumnType type = java.util.Objects.requireNonNull(types.get(row.number("type")));
-        boolean loose = row.truth("loose") && type.equality() == ColumnType.Equality.EXACT;
+    private static Declared declared(Row column) {
+        return new Declared(column.number("type"), column.number("collation"));
+    }
+
+    private static ResultColumn column(Row row, Map<Declared, ColumnType> types) {
         return new ResultColumn(
                 Identifier.of(row.text("name")),
                 row.text("printed"),
-                loose ? new ColumnType(type.name(), ColumnType.Equality.INEXACT, type.hashable()) : type);
+                row.optionalText("collated").map(Sql::printedByPostgres),
+                row.text("declared"),
+                java.util.Objects.requireNonNull(types.get(declared(row))));
     }
 
     private Uni<Compilation> typed(
             String canonical, ParsedQuery parsed, List<ResultColumn> columns, RelationFacts facts) {
         return matches(canonical, parsed)
                 .flatMap(same -> same ? session.one(TreeTypes.probe(parsed.root())) : misread())
-                .map(row -> row.orElseThrow().numbers("types"))
-                .flatMap(oids -> TypeClasses.load(session, oids)
-                        .map(types -> oids.stream()
-                                .map(oid -> java.util.Objects.requireNonNull(types.get(oid)))
+                .map(row -> probed(row.orElseThrow()))
+                .flatMap(probed -> TypeClasses.load(session, probed)
+                        .map(types -> probed.stream()
+                                .map(type -> java.util.Objects.requireNonNull(types.get(type)))
                                 .toList()))
                 .map(answer -> TreeTypes.of(parsed.root(), facts, answer))
                 .map(types -> new Compilation(
@@ -178,6 +185,14 @@ final class Compiler {
                         facts,
                         Optional.empty(),
                         false));
+    }
+
+    private static List<Declared> probed(Row row) {
+        List<Long> types = row.numbers("types");
+        List<Long> collations = row.numbers("collations");
+        return IntStream.range(0, types.size())
+                .mapToObj(i -> new Declared(types.get(i), collations.get(i)))
+                .toList();
     }
 
     /** A delta of one branch alone would have that branch's type, and mean something else in expressions above. */

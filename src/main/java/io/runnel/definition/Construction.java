@@ -48,7 +48,7 @@ final class Construction {
     private static final Sql LOCK_SOURCES =
             Sql.of("SELECT id FROM runnel_internal.source WHERE id = ANY ($1::text::integer[]) ORDER BY id FOR UPDATE");
     private static final Sql SHAPE = Sql.of("""
-            SELECT a.attname::text AS name, format_type(a.atttypid, a.atttypmod) AS type
+            SELECT a.attname::text AS name, a.atttypid || ' ' || a.atttypmod || ' ' || a.attcollation AS declared
             FROM pg_attribute AS a
             WHERE a.attrelid = $1::bigint::oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum""");
     private static final Sql FORMER_KEY = Sql.of("""
@@ -243,8 +243,7 @@ final class Construction {
             rows.subList(kept, rows.size())
                     .forEach(row -> changes.add(Sql.of("DROP COLUMN {}", Identifier.of(row.text("name")))));
             wanted.subList(kept, wanted.size())
-                    .forEach(column -> changes.add(
-                            Sql.of("ADD COLUMN {} {}", column.name(), Sql.printedByPostgres(column.type()))));
+                    .forEach(column -> changes.add(Sql.of("ADD COLUMN {}", column.definition())));
             List<Identifier> names =
                     wanted.stream().map(Compilation.ResultColumn::name).toList();
             return session.execute(Sql.of(
@@ -260,7 +259,8 @@ final class Construction {
     }
 
     private static boolean same(Row row, Compilation.ResultColumn column) {
-        return row.text("name").equals(column.name().name()) && row.text("type").equals(column.type());
+        return row.text("name").equals(column.name().name())
+                && row.text("declared").equals(column.declared());
     }
 
     private Uni<Void> index() {

@@ -82,10 +82,6 @@ final class FunctionReader {
               JOIN pg_operator AS o ON o.oid = m[2]::oid
               JOIN pg_namespace AS n ON n.oid = o.oprnamespace AND n.nspname <> 'pg_catalog'
               WHERE m[1] <> 'OPEXPR' OR tree LIKE '%{CASETESTEXPR %' OR tree ~ ':joinmergedcols [1-9]'
-              UNION
-              SELECT 'a collation that is not deterministic is used'
-              FROM rules, regexp_matches(tree, ':\\w*coll\\w* (\\d+)', 'g') AS m
-              JOIN pg_collation AS l ON l.oid = m[1]::oid AND NOT l.collisdeterministic
             )
             SELECT ARRAY(SELECT reason FROM refusals ORDER BY reason) AS refusals,
               ARRAY(SELECT printed FROM functions WHERE prokind = 'a') AS aggregates,

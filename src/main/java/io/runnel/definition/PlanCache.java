@@ -2,18 +2,23 @@ package io.runnel.definition;
 
 import io.runnel.catalog.StreamTable;
 import io.runnel.catalog.StreamTables;
+import io.runnel.cdc.Capture;
 import io.runnel.delta.DeltaPlan;
 import io.runnel.postgres.Database;
 import io.runnel.postgres.Failure;
 import io.runnel.postgres.Row;
+import io.runnel.postgres.Session;
 import io.runnel.refresh.MaintenancePlan;
 import io.runnel.refresh.MaintenancePlan.SourceTable;
 import io.runnel.refresh.Plans;
+import io.runnel.sql.Identifier;
 import io.runnel.sql.QualifiedName;
 import io.runnel.sql.SearchPath;
 import io.runnel.sql.Sql;
+import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -35,14 +40,21 @@ public class PlanCache implements Plans {
               RETURNING id
             )
             SELECT pg_notify('runnel_definition', id::text)::text FROM outdated""");
+    // A rule writes "=" and means the operator by which PostgreSQL groups. That of an extension's type need not be in
+    // the path of the session that defined the query, and then "=" would silently be that of a type it converts to.
+    private static final Sql OPERATOR_SCHEMAS = Sql.of("""
+            SELECT ARRAY(SELECT DISTINCT n.nspname::text FROM pg_opclass AS o
+              JOIN pg_namespace AS n ON n.oid = o.opcnamespace WHERE o.opcdefault ORDER BY 1) AS names""");
 
     private final Database database;
     private final StreamTables streamTables;
+    private final Capture capture;
     private final Map<Long, MaintenancePlan> plans = new ConcurrentHashMap<>();
 
-    PlanCache(Database database, StreamTables streamTables) {
+    PlanCache(Database database, StreamTables streamTables, Capture capture) {
         this.database = database;
         this.streamTables = streamTables;
+        this.capture = capture;
     }
 
     @Override
@@ -60,6 +72,18 @@ public class PlanCache implements Plans {
     public Uni<Void> outdated(MaintenancePlan plan) {
         forget(plan.id());
         return database.session(session -> session.query(OUTDATED, plan.id(), plan.version()))
+                .replaceWithVoid();
+    }
+
+    @Override
+    public Uni<Void> renewCapture(Collection<Long> relations) {
+        return Multi.createFrom()
+                .iterable(relations)
+                .onItem()
+                .transformToUniAndConcatenate(relation ->
+                        capture.renew(relation).onFailure(Failure.class).recoverWithNull())
+                .collect()
+                .asList()
                 .replaceWithVoid();
     }
 
@@ -83,12 +107,21 @@ public class PlanCache implements Plans {
             QualifiedName view = table.definitionView().get();
             return database.rehearsal(session -> session.query(SOURCES, id)
                     .flatMap(sources -> Compiler.compile(session, view, table.query(), table.owner())
-                            .map(compilation -> plan(table, view, compilation, sources))));
+                            .flatMap(compilation ->
+                                    path(session, table).map(path -> plan(table, view, compilation, sources, path)))));
         });
     }
 
+    private static Uni<SearchPath> path(Session session, StreamTable table) {
+        return session.one(OPERATOR_SCHEMAS)
+                .map(row -> SearchPath.parse(table.searchPath())
+                        .then(row.orElseThrow().texts("names").stream()
+                                .map(Identifier::of)
+                                .toList()));
+    }
+
     private static MaintenancePlan plan(
-            StreamTable table, QualifiedName view, Compilation compilation, List<Row> rows) {
+            StreamTable table, QualifiedName view, Compilation compilation, List<Row> rows, SearchPath path) {
         Map<Long, Integer> sources = new HashMap<>();
         rows.forEach(row -> row.optionalNumber("source")
                 .ifPresent(source -> sources.put(row.number("relation"), source.intValue())));
@@ -117,7 +150,7 @@ public class PlanCache implements Plans {
                 table.version(),
                 compilation.target(table.name()),
                 table.owner(),
-                SearchPath.parse(table.searchPath()).reading(compilation.facts().typeSchemas()),
+                path.reading(compilation.facts().typeSchemas()),
                 table.timeZone(),
                 view,
                 compilation.columns().stream()
@@ -127,6 +160,9 @@ public class PlanCache implements Plans {
                         .map(source -> new SourceTable(
                                 source.name(),
                                 source.relation(),
+                                source.columns().stream()
+                                        .map(RelationFacts.Column::name)
+                                        .toList(),
                                 Optional.ofNullable(byName.get(source.name())),
                                 source.partitioned(),
                                 source.lockable()))

@@ -2,6 +2,7 @@ package io.runnel.definition;
 
 import io.runnel.definition.RelationFacts.Column;
 import io.runnel.definition.RelationFacts.Table;
+import io.runnel.definition.TypeClasses.Declared;
 import io.runnel.operator.ColumnType;
 import io.runnel.parse.Relation;
 import io.runnel.postgres.Row;
@@ -46,7 +47,8 @@ final class RelationReader {
             ORDER BY c.oid""", Sql.of(Shape.GUARD));
     private static final Sql COLUMNS = Sql.of("""
             SELECT a.attrelid::bigint AS relation, a.attnum::bigint AS number, a.attname::text AS name,
-              a.atttypid::bigint AS type, a.attnotnull AS not_null, a.attgenerated = 'v' AS virtual,
+              a.atttypid::bigint AS type, a.attcollation::bigint AS collation,
+              a.attnotnull AS not_null, a.attgenerated = 'v' AS virtual,
               a.atttypid || ' ' || a.atttypmod || ' ' || a.attcollation AS declared
             FROM pg_attribute AS a
             WHERE a.attrelid = ANY ($1::text::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
@@ -88,9 +90,13 @@ final class RelationReader {
                                 .flatMap(types -> views(relations, columns))));
     }
 
-    private Uni<Map<Long, ColumnType>> types(List<Row> columns) {
+    private Uni<Map<Declared, ColumnType>> types(List<Row> columns) {
         return TypeClasses.load(
-                session, columns.stream().map(row -> row.number("type")).toList());
+                session, columns.stream().map(RelationReader::declared).toList());
+    }
+
+    private static Declared declared(Row column) {
+        return new Declared(column.number("type"), column.number("collation"));
     }
 
     private Uni<RelationFacts> views(List<Row> relations, List<Row> columns) {
@@ -138,14 +144,14 @@ final class RelationReader {
         return QualifiedName.of(row.text("schema_name"), row.text("table_name"));
     }
 
-    private static Table table(Row row, List<Row> columns, List<Row> keys, Map<Long, ColumnType> types) {
+    private static Table table(Row row, List<Row> columns, List<Row> keys, Map<Declared, ColumnType> types) {
         List<Column> mine = new ArrayList<>();
         for (Row column : of(columns, row.number("oid"))) {
             mine.add(new Column(
                     column.number("number"),
                     Identifier.of(column.text("name")),
                     column.text("declared"),
-                    java.util.Objects.requireNonNull(types.get(column.number("type"))),
+                    java.util.Objects.requireNonNull(types.get(declared(column))),
                     column.truth("not_null"),
                     column.truth("virtual")));
         }

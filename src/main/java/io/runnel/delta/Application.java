@@ -195,13 +195,15 @@ public final class Application {
 
     /**
      * What rows are told apart by, as in {@link Cancellation}. Not by their bytes: NaN and an array without nulls are each
-     * stored in more than one way. Records are compared with the equality of each type, for which nulls are equal.
+     * stored in more than one way. Records are compared with the equality of each type, for which nulls are equal. Domains
+     * are compared as what they are based on, because change buffers know no domains.
      */
     private List<Sql> image(Identifier relation, List<Identifier> names) {
         List<Sql> image = new ArrayList<>();
         for (int i = 0; i < names.size(); i++) {
             ColumnType type = target.types().get(i);
-            Sql value = Sql.of("{}.{}", relation, names.get(i));
+            Sql column = Sql.of("{}.{}", relation, names.get(i));
+            Sql value = type.domain() ? Sql.of("{}::{}", column, Sql.printedByPostgres(type.name())) : column;
             if (type.equality() != ColumnType.Equality.NONE) {
                 image.add(value);
             }

@@ -28,11 +28,16 @@ import java.util.stream.IntStream;
 public final class TreeTypes implements Types {
 
     private static final String PROBE = """
-            SELECT ARRAY[{}]::bigint[] AS types
+            SELECT ARRAY[{}]::bigint[] AS types, ARRAY[{}]::bigint[] AS collations
             FROM (SELECT) AS one
             {}""";
     private static final String PROBED = "LEFT JOIN ({}) AS {} ON false";
     private static final String TYPE = "pg_typeof({}.{})::oid::bigint";
+
+    // Asking for the collation of what can have none is an error; that of a conflict is unknown, and null.
+    private static final String COLLATION = """
+            CASE WHEN (SELECT t.typcollation FROM pg_type AS t WHERE t.oid = pg_typeof({}.{})) = 0 THEN 0
+              ELSE coalesce(pg_collation_for({}.{})::regcollation::oid::bigint, 0) END""";
 
     private final SourceFacts facts;
     private final Map<Probed, ColumnType> probed;
@@ -44,21 +49,26 @@ public final class TreeTypes implements Types {
         this.probed = Map.copyOf(probed);
     }
 
-    /** A query of one row with one array, {@code types}: the type OIDs of the tree's computed columns. */
+    /**
+     * A query of one row with two arrays, {@code types} and {@code collations}: the OIDs of those of the tree's computed
+     * columns, 0 for no collation.
+     */
     public static Sql probe(Operator root) {
         List<Sql> types = new ArrayList<>();
+        List<Sql> collations = new ArrayList<>();
         List<Sql> joins = new ArrayList<>();
         for (Operator operator : computing(root)) {
             Identifier alias = Identifier.of("o" + joins.size());
             joins.add(Sql.of(PROBED, Results.query(operator), alias));
             for (Identifier column : computed(operator)) {
                 types.add(Sql.of(TYPE, alias, column));
+                collations.add(Sql.of(COLLATION, alias, column, alias, column));
             }
         }
-        return Sql.of(PROBE, types, Sql.join("\n", joins));
+        return Sql.of(PROBE, types, collations, Sql.join("\n", joins));
     }
 
-    /** The answer to {@link #probe}, in its order, each OID already resolved. */
+    /** The answer to {@link #probe}, in its order, each type already resolved. */
     public static TreeTypes of(Operator root, SourceFacts facts, List<ColumnType> answer) {
         Map<Probed, ColumnType> probed = new HashMap<>();
         int next = 0;

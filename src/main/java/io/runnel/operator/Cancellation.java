@@ -10,7 +10,8 @@ import java.util.function.Function;
  * Adds the weights of identical rows, so that what came and went again disappears.
  *
  * <p>Identical means: the same image. 1.0 and 1.00 are equal and yet stay apart, therefore a column whose type has such
- * values is also grouped by its text, and one whose type has no equality by its text alone.
+ * values is also grouped by its text, and one whose type has no equality by its text alone. The text is compared byte by
+ * byte, since in its column's own collation different texts may be equal.
  */
 public final class Cancellation {
 

@@ -10,7 +10,8 @@ import java.util.function.Function;
  * Finds rows by a key whose columns may be null.
  *
  * <p>{@code IS NOT DISTINCT FROM} uses no index and allows no hash join, so rows are found by the hash of the whole key,
- * a bigint, and the key is compared afterwards. A type without a hash function takes part as its text.
+ * a bigint, and the key is compared afterwards. A type without a hash function takes part as its text, or, where equal
+ * values have different texts, not at all.
  */
 public final class Keys {
 
@@ -20,10 +21,8 @@ public final class Keys {
     private static final String TEXT = "{}.{}::text";
     private static final String SAME = "{}.{} IS NOT DISTINCT FROM {}.{}";
     private static final String EQUAL = "{}.{} = {}.{}";
-    // IS NULL would be true of a composite value whose fields are null, which = finds.
-    private static final String NULL = "num_nulls({}.{}) = 1";
+    private static final String ANY_NULL = "num_nulls({}) > 0";
     private static final String AND = " AND ";
-    private static final String OR = " OR ";
     private static final String TRUE = "true";
     private static final String FALSE = "false";
 
@@ -36,9 +35,14 @@ public final class Keys {
         }
         List<Sql> values = new ArrayList<>();
         for (Identifier key : keys) {
-            values.add(types.apply(key).hashable() ? Sql.of(VALUE, relation, key) : Sql.of(TEXT, relation, key));
+            ColumnType type = types.apply(key);
+            if (type.hashable()) {
+                values.add(Sql.of(VALUE, relation, key));
+            } else if (type.equality() != ColumnType.Equality.INEXACT) {
+                values.add(Sql.of(TEXT, relation, key));
+            }
         }
-        return Sql.of(HASH, values);
+        return values.isEmpty() ? Sql.of(NO_KEY) : Sql.of(HASH, values);
     }
 
     /** The keys of both relations are the same; nulls are the same as each other. */
@@ -63,12 +67,12 @@ public final class Keys {
                                 .toList());
     }
 
-    /** Some key column is null. */
+    /** Some key column is null; not by IS NULL, which is also true of a composite value whose fields are all null. */
     public static Sql anyNull(Identifier relation, List<Identifier> keys) {
         return keys.isEmpty()
                 ? Sql.of(FALSE)
-                : Sql.join(
-                        OR,
-                        keys.stream().map(key -> Sql.of(NULL, relation, key)).toList());
+                : Sql.of(
+                        ANY_NULL,
+                        keys.stream().map(key -> Sql.of(VALUE, relation, key)).toList());
     }
 }

@@ -41,12 +41,23 @@ public record MaintenancePlan(
     /**
      * A table that the query reads.
      *
+     * @param columns all its columns, in order
      * @param source the number of its change capture; empty if it has none
      * @param partitioned whether rows come and go with partitions
      * @param lockable whether LOCK TABLE takes it, unlike materialized views, sequences and foreign tables
      */
     public record SourceTable(
-            QualifiedName table, long relation, Optional<Integer> source, boolean partitioned, boolean lockable) {}
+            QualifiedName table,
+            long relation,
+            List<Identifier> columns,
+            Optional<Integer> source,
+            boolean partitioned,
+            boolean lockable) {
+
+        public SourceTable {
+            columns = List.copyOf(columns);
+        }
+    }
 
     public MaintenancePlan {
         viewColumns = List.copyOf(viewColumns);

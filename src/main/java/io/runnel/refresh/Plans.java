@@ -1,6 +1,7 @@
 package io.runnel.refresh;
 
 import io.smallrye.mutiny.Uni;
+import java.util.Collection;
 
 /** Where a refresh finds the plan of a stream table. */
 public interface Plans {
@@ -17,4 +18,7 @@ public interface Plans {
 
     /** Forgets the plan, because the database contradicted it; the next call computes it anew. */
     void forget(long id);
+
+    /** Writes the change capture of sources anew whose columns have changed; what cannot be done now is left undone. */
+    Uni<Void> renewCapture(Collection<Long> relations);
 }

@@ -63,16 +63,35 @@ public class Refresher {
     /** What a refresh wrote. */
     private record Written(long inserted, long updated, long deleted) {}
 
+    private record Outcome(RefreshReport report, Situation situation) {}
+
     /** Brings the stream table up to date now; a failure is recorded and passed on. */
     public Uni<RefreshReport> refresh(long id) {
         return Uni.createFrom()
-                .deferred(() -> plans.plan(id).flatMap(this::refresh))
+                .deferred(() -> attempt(id))
+                .onFailure(Refresher::outlived)
+                .recoverWithUni(failure -> {
+                    plans.forget(id);
+                    return attempt(id);
+                })
                 .onFailure(Refresher::passing)
                 .retry()
                 .withBackOff(Duration.ofMillis(10), Duration.ofMillis(200))
                 .atMost(ATTEMPTS_MAX)
                 .onFailure()
                 .call(failure -> record(id, failure));
+    }
+
+    private Uni<RefreshReport> attempt(long id) {
+        return plans.plan(id).flatMap(this::refresh);
+    }
+
+    /** Whether names in the plan may be of yesterday: of relations, columns, functions, schemas, or labels of an enum. */
+    private static boolean outlived(Throwable thrown) {
+        return thrown instanceof Failure failure
+                && (failure.code().startsWith("postgres-42")
+                        || failure.code().equals("postgres-3f000")
+                        || failure.code().equals("postgres-22p02"));
     }
 
     private static boolean passing(Throwable thrown) {
@@ -99,14 +118,16 @@ public class Refresher {
             }
             return database.snapshot(session, settings(plan), snapshot -> transaction(snapshot, plan))
                     .eventually(() ->
-                            session.query(RefreshSql.ADMIT, id).onFailure().recoverWithNull());
+                            session.query(RefreshSql.ADMIT, id).onFailure().recoverWithNull())
+                    .call(outcome -> plans.renewCapture(outcome.situation().unknown()))
+                    .map(Outcome::report);
         });
     }
 
-    private Uni<RefreshReport> transaction(Session session, MaintenancePlan plan) {
+    private Uni<Outcome> transaction(Session session, MaintenancePlan plan) {
         return session.one(Situation.query(plan), plan.id())
                 .map(row -> Situation.of(plan, row.orElseThrow(() -> dropped(plan))))
-                .flatMap(situation -> decide(session, plan, situation));
+                .flatMap(situation -> decide(session, plan, situation).map(report -> new Outcome(report, situation)));
     }
 
     private Sql settings(MaintenancePlan plan) {
@@ -128,7 +149,7 @@ public class Refresher {
     }
 
     private Uni<RefreshReport> decide(Session session, MaintenancePlan plan, Situation situation) {
-        if (situation.version() != plan.version()) {
+        if (situation.version() != plan.version() || !situation.named()) {
             plans.forget(plan.id());
             return Uni.createFrom().failure(altered(plan));
         }

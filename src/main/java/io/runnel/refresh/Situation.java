@@ -21,6 +21,8 @@ import java.util.Set;
  * @param snapshot the refresh's own snapshot, the new frontier
  * @param changed tables with pending changes
  * @param truncated whether one of them was truncated
+ * @param unknown the OIDs of those whose changes could not be captured, because their columns had changed
+ * @param named whether the sources and their columns have the names that the plan was made for
  * @param outdated whether the sources are no longer what the stream table was built upon
  * @param partitions the partitions that the sources have now, one text per source; with their files, which TRUNCATE of
  *     one that came after the capture replaces
@@ -33,6 +35,8 @@ record Situation(
         long changes,
         Set<QualifiedName> changed,
         boolean truncated,
+        List<Long> unknown,
+        boolean named,
         List<String> partitions,
         boolean partitionsChanged,
         boolean permitted,
@@ -48,14 +52,15 @@ record Situation(
               f.origin IS DISTINCT FROM runnel_internal.origin() AS "foreign",
               s.version, s.refresh_requests, s.reinitialize_requests,
               f.refresh_requests AS served_refresh_requests, f.reinitialize_requests AS served_reinitialize_requests,
-              {} AS permitted, s.reconciled_shape IS DISTINCT FROM {} AS outdated{}
+              {} AS permitted, {} AS named, s.reconciled_shape IS DISTINCT FROM {} AS outdated{}
             FROM runnel_internal.frontier AS f
             JOIN runnel_internal.stream_table AS s ON s.id = f.stream_table_id
             WHERE f.stream_table_id = $1
             FOR UPDATE OF f""";
     private static final String PENDING = """
             ,
-              (SELECT ARRAY[count(*), count(*) FILTER (WHERE b.weight = 0)] FROM {} AS b
+              (SELECT ARRAY[count(*), count(*) FILTER (WHERE b.weight = 0),
+                count(*) FILTER (WHERE b.weight = {})] FROM {} AS b
                WHERE b.xid >= pg_snapshot_xmin(f.snapshot) AND b.xid < pg_snapshot_xmax(pg_current_snapshot())
                  AND NOT pg_visible_in_snapshot(b.xid, f.snapshot)) AS {}""";
     private static final String PARTITIONS = """
@@ -65,15 +70,23 @@ record Situation(
                WHERE p.isleaf) AS {},
               (SELECT d.partitions FROM runnel_internal.dependency AS d
                WHERE d.stream_table_id = f.stream_table_id AND d.relation = {}::oid) AS {}""";
+    private static final String NAMED = """
+            EXISTS (SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+                    WHERE c.oid = {}::oid AND n.nspname = {} AND c.relname = {})
+              AND (SELECT array_agg(a.attname::text ORDER BY a.attnum) FROM pg_attribute AS a
+                   WHERE a.attrelid = {}::oid AND a.attnum > 0 AND NOT a.attisdropped) = ARRAY[{}]::text[]""";
     private static final String PERMITTED = "has_any_column_privilege({}, {}::oid, 'SELECT')";
 
     static Sql query(MaintenancePlan plan) {
         List<Sql> parts = new ArrayList<>();
         List<Sql> rights = new ArrayList<>(List.of(Sql.of("true")));
+        List<Sql> names = new ArrayList<>(List.of(Sql.of("true")));
         for (int i = 0; i < plan.sources().size(); i++) {
             SourceTable source = plan.sources().get(i);
+            names.add(named(source));
             if (source.source().isPresent()) {
-                parts.add(Sql.of(PENDING, Source.buffer(source.source().get()), Identifier.of("pending" + i)));
+                parts.add(Sql.of(
+                        PENDING, Source.UNKNOWN, Source.buffer(source.source().get()), Identifier.of("pending" + i)));
             }
             if (source.partitioned()) {
                 parts.add(Sql.of(
@@ -87,12 +100,26 @@ record Situation(
                 rights.add(Sql.of(PERMITTED, Sql.literal(plan.owner()), source.relation()));
             }
         }
-        return Sql.of(READ, Sql.join(" AND ", rights), plan.shape(), Sql.join("", parts));
+        return Sql.of(READ, Sql.join(" AND ", rights), Sql.join(" AND ", names), plan.shape(), Sql.join("", parts));
+    }
+
+    private static Sql named(SourceTable source) {
+        List<Sql> columns = source.columns().stream()
+                .map(column -> Sql.literal(column.name()))
+                .toList();
+        return Sql.of(
+                NAMED,
+                source.relation(),
+                Sql.literal(source.table().schema().name()),
+                Sql.literal(source.table().name().name()),
+                source.relation(),
+                columns);
     }
 
     static Situation of(MaintenancePlan plan, Row row) {
         long changes = 0;
         long truncations = 0;
+        List<Long> unknown = new ArrayList<>();
         boolean partitionsChanged = false;
         Set<QualifiedName> changed = new HashSet<>();
         List<String> partitions = new ArrayList<>();
@@ -102,6 +129,9 @@ record Situation(
                 List<Long> pending = row.numbers("pending" + i);
                 changes += pending.get(0);
                 truncations += pending.get(1);
+                if (pending.get(2) > 0) {
+                    unknown.add(source.relation());
+                }
                 if (pending.get(0) > 0) {
                     changed.add(source.table());
                 }
@@ -118,6 +148,8 @@ record Situation(
                 changes,
                 Set.copyOf(changed),
                 truncations > 0,
+                List.copyOf(unknown),
+                row.truth("named"),
                 partitions,
                 partitionsChanged,
                 row.truth("permitted"),
@@ -146,6 +178,10 @@ record Situation(
         }
         if (truncated) {
             return Optional.of("a source was truncated");
+        }
+        if (!unknown.isEmpty()) {
+            return Optional.of(
+                    "columns of a source were renamed, dropped or given other types while it was written to");
         }
         if (partitionsChanged) {
             return Optional.of("the partitions of a source changed");

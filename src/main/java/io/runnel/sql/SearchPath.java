@@ -1,10 +1,12 @@
 package io.runnel.sql;
 
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.Locale;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 
 /** A list of schemas, read from text that anybody may have written, and quoted again. */
 public record SearchPath(List<Identifier> schemas) {
@@ -46,6 +48,12 @@ public record SearchPath(List<Identifier> schemas) {
         all.remove(CATALOG);
         typeSchemas.stream().filter(schema -> !all.contains(schema)).forEach(all::add);
         return new SearchPath(all);
+    }
+
+    /** This path, and where that finds nothing the other schemas. */
+    public SearchPath then(Collection<Identifier> others) {
+        return new SearchPath(
+                Stream.concat(schemas.stream(), others.stream()).distinct().toList());
     }
 
     /** What follows {@code SET search_path =}. */

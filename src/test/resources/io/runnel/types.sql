@@ -1,0 +1,17 @@
+CREATE SCHEMA types;
+CREATE EXTENSION citext SCHEMA types;
+CREATE TYPE types.mood AS ENUM ('sad', 'it''s, "fine"', 'glad', '');
+CREATE TYPE types.pair AS (amount numeric, label text);
+CREATE DOMAIN types.positive AS integer CHECK (VALUE > 0);
+CREATE DOMAIN types.small_positive AS types.positive CHECK (VALUE < 1000);
+CREATE DOMAIN types.price AS numeric CHECK (VALUE >= 0);
+CREATE DOMAIN types.required AS text NOT NULL CHECK (VALUE <> 'no');
+CREATE DOMAIN types.some_numbers AS numeric[] CHECK (array_length(VALUE, 1) < 10);
+CREATE DOMAIN types.good_pair AS types.pair CHECK ((VALUE).amount IS NOT NULL);
+CREATE TYPE types.nested AS (pair types.pair, positive types.positive, numbers int[], mood types.mood);
+CREATE TYPE types.incomparable AS (document json, place point);
+CREATE TYPE types.floats AS RANGE (subtype = double precision);
+CREATE TYPE types."Üb.er ""q""; {} $1" AS ENUM ('ä', 'ß');
+CREATE COLLATION types.loose (provider = icu, locale = 'und-u-ks-level1', deterministic = false);
+CREATE DOMAIN types.loose_text AS text COLLATE types.loose;
+CREATE TYPE types.loose_pair AS (a text COLLATE types.loose, b int);
