@@ -82,8 +82,7 @@ public class Refresher {
 
     private Uni<RefreshReport> refresh(MaintenancePlan plan) {
         String table = plan.target().table().display();
-        return database.connect()
-                .flatMap(session -> excluded(session, plan).eventually(session::close))
+        return database.session(session -> excluded(session, plan))
                 .invoke(report -> {
                     if (!report.mode().equals("NONE")) {
                         completed.fire(new RefreshCompleted(table, report));
@@ -98,7 +97,9 @@ public class Refresher {
                 return Uni.createFrom().failure(busy(plan));
             }
             return database.snapshot(session, settings(plan), snapshot -> transaction(snapshot, plan))
-                    .eventually(() -> session.query(RefreshSql.ADMIT, id));
+                    .eventually(() -> session.query(RefreshSql.ADMIT, id)
+                            .onFailure(Failure.Unavailable.class)
+                            .recoverWithNull());
         });
     }
 
