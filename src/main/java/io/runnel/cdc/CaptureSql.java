@@ -74,6 +74,19 @@ final class CaptureSql {
             CREATE OR REPLACE TRIGGER runnel_capture_truncate AFTER TRUNCATE ON {}
               FOR EACH STATEMENT EXECUTE FUNCTION {}();
             """;
+    private static final String ALWAYS_STATEMENTS = """
+            ALTER TABLE {} ENABLE ALWAYS TRIGGER runnel_capture_insert,
+              ENABLE ALWAYS TRIGGER runnel_capture_update,
+              ENABLE ALWAYS TRIGGER runnel_capture_delete,
+              ENABLE ALWAYS TRIGGER runnel_capture_truncate;
+            """;
+    private static final String ALWAYS_ROWS = """
+            ALTER TABLE {} ENABLE ALWAYS TRIGGER runnel_capture_rows,
+              ENABLE ALWAYS TRIGGER runnel_capture_truncate;
+            """;
+    private static final String ALWAYS_TRUNCATE = """
+            ALTER TABLE {} ENABLE ALWAYS TRIGGER runnel_capture_truncate;
+            """;
 
     private CaptureSql() {}
 
@@ -81,17 +94,14 @@ final class CaptureSql {
      * The trigger function.
      *
      * @param names the quoted names of the source's columns, in the order of {@code source.columns()}
-     * @param notifies whether sleeping services use wake-ups at all
      */
-    static Sql function(Source source, List<Identifier> names, boolean notifies) {
-        Sql wakeUp = notifies
-                ? Sql.of(
-                        WAKE_UP,
-                        Source.ARMED_LOCK_CLASS,
-                        source.id(),
-                        Sql.literal(Source.WAKE_UP_CHANNEL),
-                        Sql.literal(Integer.toString(source.id())))
-                : Sql.of("");
+    static Sql function(Source source, List<Identifier> names) {
+        Sql wakeUp = Sql.of(
+                WAKE_UP,
+                Source.ARMED_LOCK_CLASS,
+                source.id(),
+                Sql.literal(Source.WAKE_UP_CHANNEL),
+                Sql.literal(Integer.toString(source.id())));
         Sql into = Source.list("", source.columns());
         if (source.rowLevel()) {
             return Sql.of(
@@ -137,6 +147,19 @@ final class CaptureSql {
             triggers.add(Sql.of(TRUNCATE_TRIGGER, partition, function));
         }
         return Sql.join("", triggers);
+    }
+
+    /**
+     * Lets the triggers fire in sessions with {@code session_replication_role = replica}, too. Only the owner of a table
+     * may say so.
+     */
+    static Sql always(Source source, QualifiedName table, List<QualifiedName> partitions) {
+        List<Sql> alterations = new ArrayList<>();
+        alterations.add(source.rowLevel() ? Sql.of(ALWAYS_ROWS, table) : Sql.of(ALWAYS_STATEMENTS, table));
+        for (QualifiedName partition : partitions) {
+            alterations.add(Sql.of(ALWAYS_TRUNCATE, partition));
+        }
+        return Sql.join("", alterations);
     }
 
     private static Sql of(String relation, List<Identifier> names) {
