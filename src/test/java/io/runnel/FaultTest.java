@@ -179,6 +179,22 @@ class FaultTest {
     }
 
     @Test
+    void time_of_a_refresh_is_that_of_its_snapshot() throws Exception {
+        try (SqlClient blocker = new SqlClient(database)) {
+            blocker.begin();
+            blocker.rows("SELECT FROM fault_totals WHERE region = 'r1' FOR UPDATE");
+            client.run("INSERT INTO fault_orders (region, amount) VALUES ('r1', 1000)");
+            client.awaitRow("SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'");
+            String later = client.rows("SELECT clock_timestamp()").get(0);
+            blocker.commit();
+            client.awaitRow("SELECT FROM fault_totals WHERE total >= 1000");
+            assertThat(client.rows("SELECT refreshed_at < '" + later
+                            + "' FROM runnel.stream_tables WHERE table_name = 'fault_totals'"))
+                    .containsExactly("t");
+        }
+    }
+
+    @Test
     void source_dropped_with_cascade_stops_its_own_stream_table_only() throws Exception {
         client.run("CREATE TABLE fault_gone (a int)");
         create("fault_orphan", "SELECT a FROM fault_gone", "100ms");
