@@ -155,6 +155,46 @@ class FaultTest {
     }
 
     @Test
+    void changes_made_in_the_role_of_a_replica_are_captured_too() throws Exception {
+        client.run("CREATE TABLE fault_parts (id int, amount numeric) PARTITION BY RANGE (id)");
+        client.run("CREATE TABLE fault_part PARTITION OF fault_parts FOR VALUES FROM (0) TO (10)");
+        create("fault_parted", "SELECT id, amount FROM fault_parts", "100ms");
+        client.sync("fault_parted");
+        try (SqlClient replica = new SqlClient(database)) {
+            replica.run("SET session_replication_role = replica");
+            insert(replica, 10);
+            replica.run("UPDATE fault_orders SET region = 'moved' WHERE id % 3 = 0");
+            replica.run("DELETE FROM fault_orders WHERE id % 5 = 0");
+            replica.run("INSERT INTO fault_parts VALUES (1, 1), (2, 2)");
+            replica.run("UPDATE fault_part SET amount = 3 WHERE id = 1");
+            client.assertSyncedEquals("fault_totals", TOTALS);
+            client.assertSyncedEquals("fault_parted", "SELECT id, amount FROM fault_parts");
+            replica.run("TRUNCATE fault_orders, fault_part");
+            client.assertSyncedEquals("fault_totals", TOTALS);
+            client.assertSyncedEquals("fault_parted", "SELECT id, amount FROM fault_parts");
+            replica.run("RESET session_replication_role");
+        }
+        client.run("SELECT runnel.drop_stream_table('fault_parted')");
+        client.run("DROP TABLE fault_parts");
+    }
+
+    @Test
+    void time_of_a_refresh_is_that_of_its_snapshot() throws Exception {
+        try (SqlClient blocker = new SqlClient(database)) {
+            blocker.begin();
+            blocker.rows("SELECT FROM fault_totals WHERE region = 'r1' FOR UPDATE");
+            client.run("INSERT INTO fault_orders (region, amount) VALUES ('r1', 1000)");
+            client.awaitRow("SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'");
+            String later = client.rows("SELECT clock_timestamp()").get(0);
+            blocker.commit();
+            client.awaitRow("SELECT FROM fault_totals WHERE total >= 1000");
+            assertThat(client.rows("SELECT refreshed_at < '" + later
+                            + "' FROM runnel.stream_tables WHERE table_name = 'fault_totals'"))
+                    .containsExactly("t");
+        }
+    }
+
+    @Test
     void source_dropped_with_cascade_stops_its_own_stream_table_only() throws Exception {
         client.run("CREATE TABLE fault_gone (a int)");
         create("fault_orphan", "SELECT a FROM fault_gone", "100ms");

@@ -13,24 +13,24 @@ import java.util.StringJoiner;
 import javax.sql.DataSource;
 
 /** One connection of an application, and what it expects of stream tables. */
-final class SqlClient implements AutoCloseable {
+public final class SqlClient implements AutoCloseable {
 
     private static final Duration WAIT = Duration.ofSeconds(30);
 
     private final Connection connection;
 
-    SqlClient(DataSource database) throws SQLException {
+    public SqlClient(DataSource database) throws SQLException {
         this.connection = database.getConnection();
     }
 
-    void run(String sql) throws SQLException {
+    public void run(String sql) throws SQLException {
         try (Statement statement = connection.createStatement()) {
             statement.execute(sql);
         }
     }
 
     /** The rows as text, columns separated by bars. */
-    List<String> rows(String sql) throws SQLException {
+    public List<String> rows(String sql) throws SQLException {
         try (Statement statement = connection.createStatement();
                 ResultSet result = statement.executeQuery(sql)) {
             List<String> rows = new ArrayList<>();
@@ -45,27 +45,28 @@ final class SqlClient implements AutoCloseable {
         }
     }
 
-    void begin() throws SQLException {
+    public void begin() throws SQLException {
         run("BEGIN");
     }
 
-    void commit() throws SQLException {
+    public void commit() throws SQLException {
         run("COMMIT");
     }
 
-    void sync(String table) throws SQLException {
+    public void sync(String table) throws SQLException {
         run("CALL runnel.sync('" + table + "', '" + WAIT.toSeconds() + "s')");
     }
 
     /** Brings the table up to date and compares it with the query as bags of the rows' texts, in both directions. */
-    void assertSyncedEquals(String table, String query) throws SQLException {
+    public void assertSyncedEquals(String table, String query) throws SQLException {
         sync(table);
         assertEquals(table, query);
     }
 
-    void assertEquals(String table, String query) throws SQLException {
-        String actual = "SELECT t::text FROM " + table + " AS t";
-        String expected = "SELECT q::text FROM (" + query + "\n) AS q";
+    public void assertEquals(String table, String query) throws SQLException {
+        // Aliases that no column has, so that they mean the whole row.
+        String actual = "SELECT whole_row::text FROM " + table + " AS whole_row";
+        String expected = "SELECT whole_row::text FROM (" + query + "\n) AS whole_row";
         assertThat(rows("(" + actual + " EXCEPT ALL " + expected + ") UNION ALL (" + expected + " EXCEPT ALL " + actual
                         + ")"))
                 .as(table)
@@ -73,7 +74,7 @@ final class SqlClient implements AutoCloseable {
     }
 
     /** Waits until the query returns a row; the server looks again and again, each time at a new snapshot. */
-    void awaitRow(String query) throws SQLException {
+    public void awaitRow(String query) throws SQLException {
         run("""
                 DO $wait$
                 DECLARE
@@ -89,17 +90,17 @@ final class SqlClient implements AutoCloseable {
                 END $wait$""".formatted(WAIT.toSeconds(), query));
     }
 
-    void awaitStatus(String table, String status) throws SQLException {
+    public void awaitStatus(String table, String status) throws SQLException {
         awaitRow("SELECT FROM runnel.stream_tables WHERE table_name = '" + table + "' AND status = '" + status + "'");
     }
 
-    String effectiveMode(String table) throws SQLException {
+    public String effectiveMode(String table) throws SQLException {
         return rows("SELECT effective_mode FROM runnel.stream_tables WHERE table_name = '" + table + "'")
                 .get(0);
     }
 
     /** The modes of all refreshes so far, oldest first. */
-    List<String> modes(String table) throws SQLException {
+    public List<String> modes(String table) throws SQLException {
         return rows("SELECT mode FROM runnel.refresh_history WHERE table_name = '" + table + "' ORDER BY id");
     }
 

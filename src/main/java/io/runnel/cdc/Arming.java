@@ -19,12 +19,15 @@ import java.util.stream.Collectors;
 @ApplicationScoped
 public class Arming {
 
-    private static final Sql LOCK =
-            Sql.of("SELECT pg_try_advisory_lock({}, $1::text::int) AS locked", Source.ARMED_LOCK_CLASS);
+    // A transaction that has notified cannot be prepared: where there are such, nobody may be asked to, not for a
+    // moment.
+    private static final Sql LOCK = Sql.of("""
+            SELECT CASE WHEN current_setting('max_prepared_transactions')::int = 0
+              THEN pg_try_advisory_lock({}, $1::text::int) ELSE false END AS locked""", Source.ARMED_LOCK_CLASS);
     private static final Sql UNLOCK =
             Sql.of("SELECT pg_advisory_unlock({}, $1::text::int) AS unlocked", Source.ARMED_LOCK_CLASS);
     private static final Sql PENDING = Sql.of("""
-            SELECT current_setting('max_prepared_transactions')::int > 0 AS polled, EXISTS (
+            SELECT EXISTS (
               SELECT FROM unnest($1::text::bigint[]) AS t(id)
               WHERE coalesce(runnel_internal.pending_changes(t.id, pg_current_snapshot()), 0) > 0) AS pending""");
 
@@ -70,9 +73,6 @@ public class Arming {
     }
 
     private static Answer answer(Row row) {
-        if (row.truth("polled")) {
-            return Answer.NOT_ARMED;
-        }
         return row.truth("pending") ? Answer.CHANGES_PENDING : Answer.ARMED;
     }
 

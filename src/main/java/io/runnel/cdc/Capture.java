@@ -45,7 +45,7 @@ public class Capture {
             SELECT s.id::bigint AS id, s.relation::bigint AS relation, s.columns::bigint[] AS columns, s.row_level AS row_level_before,
               c.relkind = 'p' OR EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhrelid = c.oid) AS row_level,
               n.nspname::text AS schema_name, c.relname::text AS table_name,
-              current_setting('max_prepared_transactions')::int = 0 AS notifies,
+              pg_has_role(c.relowner, 'USAGE') AS owned,
               to_regclass('runnel_internal.changes_' || s.id) IS NOT NULL AS buffered,
               (SELECT count(*) FROM pg_trigger AS t
                WHERE t.tgrelid = c.oid AND t.tgname LIKE 'runnel\\_capture\\_' || s.id || '\\_%') AS triggers
@@ -74,7 +74,8 @@ public class Capture {
             WHERE a.attrelid = $1::bigint::oid AND a.attnum = ANY($2::text::smallint[]) AND NOT a.attisdropped
             ORDER BY a.attnum""");
     private static final Sql PARTITIONS = Sql.of("""
-            SELECT n.nspname::text AS schema_name, c.relname::text AS table_name
+            SELECT n.nspname::text AS schema_name, c.relname::text AS table_name,
+              pg_has_role(c.relowner, 'USAGE') AS owned
             FROM pg_partition_tree($1::bigint::oid::regclass) AS p
             JOIN pg_class AS c ON c.oid = p.relid AND c.relkind IN ('r', 'p')
             JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -82,9 +83,13 @@ public class Capture {
     private static final Sql RECORD = Sql.of(
             "UPDATE runnel_internal.source SET columns = $2::text::smallint[], row_level = $3 WHERE id = $1::bigint");
     private static final Sql BLOCKERS = Sql.of("""
-            SELECT string_agg(DISTINCT l.pid::text, ', ') AS pids
+            SELECT string_agg(DISTINCT coalesce('backend ' || l.pid, 'prepared transaction ' || p.gid), ', ') AS holders
             FROM pg_locks AS l
-            WHERE l.relation = $1::bigint::oid AND l.granted AND l.pid <> pg_backend_pid()
+            LEFT JOIN pg_locks AS x ON l.pid IS NULL AND x.pid IS NULL AND x.locktype = 'transactionid'
+              AND x.virtualtransaction = l.virtualtransaction
+            LEFT JOIN pg_prepared_xacts AS p ON p.transaction = x.transactionid
+            WHERE l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
+              AND l.relation = $1::bigint::oid AND l.granted AND l.pid IS DISTINCT FROM pg_backend_pid()
               AND l.mode IN ('RowExclusiveLock', 'ShareUpdateExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock',
                 'ExclusiveLock', 'AccessExclusiveLock')""");
     private static final String CREATE_BUFFER = """
@@ -135,10 +140,10 @@ public class Capture {
         return ensure(relation, List.of(), Extent.FUNCTION);
     }
 
-    /** Who holds a lock that keeps capture from being installed, for people; empty if nobody does any more. */
+    /** Who keeps capture from being installed, for people; empty if nobody does any more. */
     public Uni<Optional<String>> blockers(long relation) {
         return database.session(session -> session.one(BLOCKERS, relation))
-                .map(row -> row.flatMap(found -> found.optionalText("pids")));
+                .map(row -> row.flatMap(found -> found.optionalText("holders")));
     }
 
     private Uni<Source> widen(Session session, Row row, List<Long> columns, Extent extent) {
@@ -181,23 +186,21 @@ public class Capture {
                 columns.stream()
                         .map(column ->
                                 new CaptureSql.Column(Identifier.of(column.text("name")), column.number("declared")))
-                        .toList(),
-                row.truth("notifies"));
+                        .toList());
         // The function must exist before the triggers; that it is replaced before their lock is held does no harm,
         // because nobody sees it until the commit.
         return session.execute(function)
                 .call(created -> locked || retyped
-                        ? triggers(session, source, table)
+                        ? triggers(session, source, table, row.truth("owned"))
                         : Uni.createFrom().voidItem())
                 .flatMap(created -> session.execute(buffer(source, columns, row.truth("buffered"))))
                 .flatMap(built -> session.query(RECORD, (long) source.id(), array(source.columns()), source.rowLevel()))
                 .replaceWith(source);
     }
 
-    private static Uni<Void> triggers(Session session, Source source, QualifiedName table) {
+    private static Uni<Void> triggers(Session session, Source source, QualifiedName table, boolean owned) {
         return session.query(PARTITIONS, source.relation())
-                .flatMap(partitions -> session.execute(CaptureSql.triggers(source, table, names(partitions))))
-                .replaceWithVoid();
+                .flatMap(partitions -> session.execute(triggers(source, table, owned, partitions)));
     }
 
     /**
@@ -224,6 +227,12 @@ public class Capture {
                             .orElse(Sql.of(""))));
         }
         return Sql.join(";\n", statements);
+    }
+
+    private static Sql triggers(Source source, QualifiedName table, boolean owned, List<Row> partitions) {
+        boolean all = owned && partitions.stream().allMatch(partition -> partition.truth("owned"));
+        Sql triggers = CaptureSql.triggers(source, table, names(partitions));
+        return all ? Sql.join("", List.of(triggers, CaptureSql.always(source, table, names(partitions)))) : triggers;
     }
 
     private static List<QualifiedName> names(List<Row> rows) {

@@ -105,6 +105,19 @@ final class CaptureSql {
             CREATE OR REPLACE TRIGGER {} AFTER TRUNCATE ON {}
               FOR EACH STATEMENT EXECUTE FUNCTION {}();
             """;
+    private static final String ALWAYS_STATEMENTS = """
+            ALTER TABLE {} ENABLE ALWAYS TRIGGER {},
+              ENABLE ALWAYS TRIGGER {},
+              ENABLE ALWAYS TRIGGER {},
+              ENABLE ALWAYS TRIGGER {};
+            """;
+    private static final String ALWAYS_ROWS = """
+            ALTER TABLE {} ENABLE ALWAYS TRIGGER {},
+              ENABLE ALWAYS TRIGGER {};
+            """;
+    private static final String ALWAYS_TRUNCATE = """
+            ALTER TABLE {} ENABLE ALWAYS TRIGGER {};
+            """;
 
     /** A captured column of the source: its name and the OID of its type. */
     record Column(Identifier name, long type) {}
@@ -115,17 +128,14 @@ final class CaptureSql {
      * The trigger function.
      *
      * @param columns the source's columns, in the order of {@code source.columns()}
-     * @param notifies whether sleeping services use wake-ups at all
      */
-    static Sql function(Source source, List<Column> columns, boolean notifies) {
-        Sql wakeUp = notifies
-                ? Sql.of(
-                        WAKE_UP,
-                        Source.ARMED_LOCK_CLASS,
-                        source.id(),
-                        Sql.literal(Source.WAKE_UP_CHANNEL),
-                        Sql.literal(Integer.toString(source.id())))
-                : Sql.of("");
+    static Sql function(Source source, List<Column> columns) {
+        Sql wakeUp = Sql.of(
+                WAKE_UP,
+                Source.ARMED_LOCK_CLASS,
+                source.id(),
+                Sql.literal(Source.WAKE_UP_CHANNEL),
+                Sql.literal(Integer.toString(source.id())));
         Sql into = Source.list("", source.columns());
         if (source.rowLevel()) {
             Sql old = of("OLD", columns);
@@ -197,6 +207,29 @@ final class CaptureSql {
             triggers.add(Sql.of(TRUNCATE_TRIGGER, truncate, partition, function));
         }
         return Sql.join("", triggers);
+    }
+
+    /**
+     * Lets the triggers fire in sessions with {@code session_replication_role = replica}, too. Only the owner of a table
+     * may say so.
+     */
+    static Sql always(Source source, QualifiedName table, List<QualifiedName> partitions) {
+        Identifier truncate = source.trigger("truncate");
+        List<Sql> alterations = new ArrayList<>();
+        alterations.add(
+                source.rowLevel()
+                        ? Sql.of(ALWAYS_ROWS, table, source.trigger("rows"), truncate)
+                        : Sql.of(
+                                ALWAYS_STATEMENTS,
+                                table,
+                                source.trigger("insert"),
+                                source.trigger("update"),
+                                source.trigger("delete"),
+                                truncate));
+        for (QualifiedName partition : partitions) {
+            alterations.add(Sql.of(ALWAYS_TRUNCATE, partition, truncate));
+        }
+        return Sql.join("", alterations);
     }
 
     private static Sql of(String relation, List<Column> columns) {

@@ -176,7 +176,7 @@ public class Reconciler {
                         WAITS,
                         table.id(),
                         "writers of " + source.name().display()
-                                + blockers.map(pids -> ": backend " + pids).orElse(""))))
+                                + blockers.map(holders -> ": " + holders).orElse(""))))
                 .replaceWithVoid();
     }
 

@@ -2,6 +2,7 @@ package io.runnel.postgres;
 
 import io.runnel.sql.Sql;
 import io.smallrye.mutiny.Uni;
+import io.smallrye.mutiny.subscription.UniEmitter;
 import io.vertx.mutiny.sqlclient.Pool;
 import jakarta.enterprise.context.ApplicationScoped;
 import java.util.function.Function;
@@ -21,17 +22,28 @@ public class Database {
         this.pool = pool;
     }
 
-    /** A connection that its caller closes. */
-    public Uni<Session> connect() {
+    /** A connection that its caller closes, for those who keep one. */
+    Uni<Session> connect() {
         return pool.getConnection()
                 .onFailure()
                 .transform(DatabaseFailures::translate)
                 .map(Session::new);
     }
 
-    /** Work on one connection, each statement in a transaction of its own. */
+    /**
+     * Work on one connection, each statement in a transaction of its own. Once begun it goes on to its end, even if nobody
+     * waits for it any more, so that its connection comes back clean: what is cancelled stops anywhere.
+     */
     public <T> Uni<T> session(Function<Session, Uni<T>> work) {
-        return connect().flatMap(session -> work.apply(session).eventually(session::close));
+        Uni<T> whole = connect()
+                .flatMap(session ->
+                        Uni.createFrom().deferred(() -> work.apply(session)).eventually(session::close));
+        return Uni.createFrom().emitter(result -> begin(whole, result));
+    }
+
+    @SuppressWarnings("CheckReturnValue") // What would cancel it.
+    private static <T> void begin(Uni<T> work, UniEmitter<? super T> result) {
+        work.subscribe().with(result::complete, result::fail);
     }
 
     /** Work in one READ COMMITTED transaction; a failure rolls it back. */

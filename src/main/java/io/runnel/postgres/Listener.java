@@ -92,7 +92,7 @@ public class Listener {
         opened.onNotification(
                 (channel, payload) -> loop.run(() -> notifications.fire(new Notification(channel, payload))));
         opened.onClose(() -> loop.run(() -> lost(opened)));
-        return opened.execute(LISTEN).replaceWith(opened);
+        return opened.execute(LISTEN).onFailure().call(opened::close).replaceWith(opened);
     }
 
     private void connected(Session opened) {

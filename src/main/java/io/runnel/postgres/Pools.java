@@ -23,12 +23,14 @@ class Pools implements PgPoolCreator {
     @Override
     public Pool create(Input input) {
         input.pgConnectOptionsList()
-                .forEach(options -> options.setPreparedStatementCacheMaxSize(PREPARED_STATEMENTS_MAX)
+                .forEach(options -> options.setTcpKeepAlive(true)
+                        .setPreparedStatementCacheMaxSize(PREPARED_STATEMENTS_MAX)
                         .setPreparedStatementCacheSqlFilter(sql -> sql.length() <= PREPARED_STATEMENT_LENGTH_MAX));
         return PgBuilder.pool()
                 .with(input.poolOptions())
                 .connectingTo(List.copyOf(input.pgConnectOptionsList()))
                 .using(input.vertx())
+                .withConnectHandler(Connections::settle)
                 .build();
     }
 }

@@ -12,15 +12,21 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
+import org.jboss.logging.Logger;
 import org.jspecify.annotations.Nullable;
 
 /** One connection to the database, for as long as its holder needs it. Confined to one event loop. */
 public final class Session {
 
+    private static final Logger LOG = Logger.getLogger(Session.class);
+
     private final SqlConnection connection;
 
     Session(SqlConnection connection) {
         this.connection = connection;
+        // What befalls the connection fails the statement that runs, or tells the close handler; the driver would print
+        // its stack as well.
+        connection.exceptionHandler(thrown -> LOG.debugf("a connection fails: %s", thrown.getMessage()));
     }
 
     /** Runs one statement with bound values; numbers, texts and booleans only, all else as text with a cast. */

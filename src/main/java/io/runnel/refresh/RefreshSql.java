@@ -40,7 +40,8 @@ final class RefreshSql {
     static final Sql ADVANCE = Sql.of("""
             WITH advanced AS (
               UPDATE runnel_internal.frontier
-              SET snapshot = $2::text::pg_snapshot, origin = runnel_internal.origin(), refreshed_at = clock_timestamp(),
+              SET snapshot = $2::text::pg_snapshot, origin = runnel_internal.origin(),
+                refreshed_at = $12::text::timestamptz,
                 refresh_rows = $3, refresh_requests = $4, reinitialize_requests = $5, consecutive_errors = 0,
                 last_error = NULL, last_error_code = NULL, last_error_hint = NULL
               WHERE stream_table_id = $1
@@ -51,7 +52,7 @@ final class RefreshSql {
             RETURNING duration_seconds""");
     static final Sql SERVED = Sql.of("""
             UPDATE runnel_internal.frontier
-            SET refresh_requests = $2, refreshed_at = clock_timestamp(), snapshot = $3::text::pg_snapshot
+            SET refresh_requests = $2, snapshot = $3::text::pg_snapshot, refreshed_at = $4::text::timestamptz
             WHERE stream_table_id = $1""");
     static final Sql FAILED = Sql.of("""
             WITH failed AS (
@@ -59,11 +60,13 @@ final class RefreshSql {
               SET consecutive_errors = consecutive_errors + 1, last_error = $2, last_error_code = $3,
                 last_error_hint = $4, last_error_at = clock_timestamp()
               WHERE stream_table_id = $1
+            ), recorded AS (
+              INSERT INTO runnel_internal.refresh_history (stream_table_id, started_at, duration_seconds, mode, reason,
+                error)
+              SELECT s.id, now(), 0, 'FAILED', $3, $2 FROM runnel_internal.stream_table AS s WHERE s.id = $1
             )
-            INSERT INTO runnel_internal.refresh_history (stream_table_id, started_at, duration_seconds, mode, reason, error)
-            VALUES ($1, now(), 0, 'FAILED', $3, $2)
-            RETURNING (SELECT s.schema_name::text FROM runnel_internal.stream_table AS s WHERE s.id = $1) AS schema_name,
-              (SELECT s.table_name::text FROM runnel_internal.stream_table AS s WHERE s.id = $1) AS table_name""");
+            SELECT s.schema_name::text AS schema_name, s.table_name::text AS table_name
+            FROM runnel_internal.stream_table AS s WHERE s.id = $1""");
     static final Sql ACTIVATE = Sql.of(
             "UPDATE runnel_internal.stream_table SET status = 'ACTIVE' WHERE id = $1 AND status = 'INITIALIZING'");
     static final Sql PARTITIONS = Sql.of("""

@@ -79,7 +79,8 @@ public class Refresher {
                 .withBackOff(Duration.ofMillis(10), Duration.ofMillis(200))
                 .atMost(ATTEMPTS_MAX)
                 .onFailure()
-                .call(failure -> record(id, failure));
+                .recoverWithUni(failure ->
+                        record(id, failure).flatMap(known -> Uni.createFrom().failure(known ? failure : dropped())));
     }
 
     private Uni<RefreshReport> attempt(long id) {
@@ -101,13 +102,11 @@ public class Refresher {
 
     private Uni<RefreshReport> refresh(MaintenancePlan plan) {
         String table = plan.target().table().display();
-        return database.connect()
-                .flatMap(session -> excluded(session, plan).eventually(session::close))
-                .invoke(report -> {
-                    if (!report.mode().equals("NONE")) {
-                        completed.fire(new RefreshCompleted(table, report));
-                    }
-                });
+        return database.session(session -> excluded(session, plan)).invoke(report -> {
+            if (!report.mode().equals("NONE")) {
+                completed.fire(new RefreshCompleted(table, report));
+            }
+        });
     }
 
     private Uni<RefreshReport> excluded(Session session, MaintenancePlan plan) {
@@ -117,8 +116,9 @@ public class Refresher {
                 return Uni.createFrom().failure(busy(plan));
             }
             return database.snapshot(session, settings(plan), snapshot -> transaction(snapshot, plan))
-                    .eventually(() ->
-                            session.query(RefreshSql.ADMIT, id).onFailure().recoverWithNull())
+                    .eventually(() -> session.query(RefreshSql.ADMIT, id)
+                            .onFailure(Failure.Unavailable.class)
+                            .recoverWithNull())
                     .call(outcome -> plans.renewCapture(outcome.situation().unknown()))
                     .map(Outcome::report);
         });
@@ -126,7 +126,7 @@ public class Refresher {
 
     private Uni<Outcome> transaction(Session session, MaintenancePlan plan) {
         return session.one(Situation.query(plan), plan.id())
-                .map(row -> Situation.of(plan, row.orElseThrow(() -> dropped(plan))))
+                .map(row -> Situation.of(plan, row.orElseThrow(Refresher::dropped)))
                 .flatMap(situation -> decide(session, plan, situation).map(report -> new Outcome(report, situation)));
     }
 
@@ -195,7 +195,12 @@ public class Refresher {
     private Uni<RefreshReport> nothing(Session session, MaintenancePlan plan, Situation situation) {
         RefreshReport report = new RefreshReport("NONE", "no changes", 0, 0, 0, 0, Duration.ZERO);
         return situation.requested()
-                ? session.query(RefreshSql.SERVED, plan.id(), situation.refreshRequests(), situation.snapshot())
+                ? session.query(
+                                RefreshSql.SERVED,
+                                plan.id(),
+                                situation.refreshRequests(),
+                                situation.snapshot(),
+                                situation.snapshotAt())
                         .replaceWith(report)
                 : Uni.createFrom().item(report);
     }
@@ -295,7 +300,8 @@ public class Refresher {
                         situation.changes(),
                         written.inserted(),
                         written.updated(),
-                        written.deleted())
+                        written.deleted(),
+                        situation.snapshotAt())
                 .map(row -> new RefreshReport(
                         mode,
                         reason,
@@ -319,7 +325,7 @@ public class Refresher {
                         session,
                         settings(plan),
                         snapshot -> snapshot.one(Situation.query(plan), plan.id())
-                                .map(row -> Situation.of(plan, row.orElseThrow(() -> dropped(plan))))
+                                .map(row -> Situation.of(plan, row.orElseThrow(Refresher::dropped)))
                                 .flatMap(situation ->
                                         asOwner(snapshot, plan, () -> compare(snapshot, plan, situation.changes()))))));
     }
@@ -331,25 +337,25 @@ public class Refresher {
         });
     }
 
-    private Uni<Void> record(long id, Throwable thrown) {
+    /** Returns whether the stream table still exists: what is dropped during its refresh makes that fail somehow. */
+    private Uni<Boolean> record(long id, Throwable thrown) {
         if (thrown instanceof Failure.Unavailable) {
-            return Uni.createFrom().voidItem();
+            return Uni.createFrom().item(true);
         }
         String message = thrown instanceof Failure failure ? failure.message() : String.valueOf(thrown);
         String code = thrown instanceof Failure failure ? failure.code() : "internal";
         String hint = thrown instanceof Failure failure ? failure.hint() : "";
         plans.forget(id);
         return database.session(session -> session.one(RefreshSql.FAILED, id, message, code, hint))
-                .invoke(row -> row.flatMap(Refresher::name)
+                .invoke(row -> row.map(Refresher::name)
                         .ifPresent(name -> failed.fire(new RefreshFailed(name.display(), code))))
+                .map(Optional::isPresent)
                 .onFailure()
-                .recoverWithNull()
-                .replaceWithVoid();
+                .recoverWithItem(true);
     }
 
-    private static Optional<QualifiedName> name(Row row) {
-        return row.optionalText("schema_name")
-                .flatMap(schema -> row.optionalText("table_name").map(table -> QualifiedName.of(schema, table)));
+    private static QualifiedName name(Row row) {
+        return QualifiedName.of(row.text("schema_name"), row.text("table_name"));
     }
 
     private static Failure busy(MaintenancePlan plan) {
@@ -376,11 +382,9 @@ public class Refresher {
                 new IllegalStateException("outdated"));
     }
 
-    private static Failure dropped(MaintenancePlan plan) {
+    private static Failure dropped() {
         return new Failure.NotFound(
-                "stream-table-not-found",
-                "stream table " + plan.target().table().display() + " does not exist",
-                "it may just have been dropped");
+                "stream-table-not-found", "the stream table does not exist", "it may just have been dropped");
     }
 
     private static Failure forbidden(MaintenancePlan plan) {

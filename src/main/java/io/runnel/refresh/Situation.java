@@ -19,6 +19,7 @@ import java.util.Set;
  *
  * @param frontier the old frontier; empty before the first fill or if it belongs to another cluster
  * @param snapshot the refresh's own snapshot, the new frontier
+ * @param snapshotAt when it was taken, or just before
  * @param changed tables with pending changes
  * @param truncated whether one of them was truncated
  * @param unknown the OIDs of those whose changes could not be captured, because their columns had changed
@@ -32,6 +33,7 @@ record Situation(
         Optional<String> frontier,
         boolean foreign,
         String snapshot,
+        String snapshotAt,
         long changes,
         Set<QualifiedName> changed,
         boolean truncated,
@@ -49,6 +51,7 @@ record Situation(
 
     private static final String READ = """
             SELECT f.snapshot::text AS frontier, pg_current_snapshot()::text AS snapshot,
+              statement_timestamp()::text AS snapshot_at,
               f.origin IS DISTINCT FROM runnel_internal.origin() AS "foreign",
               s.version, s.refresh_requests, s.reinitialize_requests,
               f.refresh_requests AS served_refresh_requests, f.reinitialize_requests AS served_reinitialize_requests,
@@ -145,6 +148,7 @@ record Situation(
                 row.optionalText("frontier"),
                 row.truth("foreign"),
                 row.text("snapshot"),
+                row.text("snapshot_at"),
                 changes,
                 Set.copyOf(changed),
                 truncations > 0,

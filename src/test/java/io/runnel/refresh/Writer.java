@@ -7,6 +7,7 @@ import java.sql.Statement;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.Callable;
+import java.util.concurrent.atomic.AtomicInteger;
 import javax.sql.DataSource;
 
 /** One session that writes to the tables of {@link ExactnessTest} in transactions of every kind until its time is up. */
@@ -18,6 +19,7 @@ final class Writer implements Callable<Integer> {
     private final Random random;
     private final long end;
     private final int number;
+    private final AtomicInteger transactions = new AtomicInteger();
 
     Writer(DataSource database, Random random, long end, int number) {
         this.database = database;
@@ -26,26 +28,46 @@ final class Writer implements Callable<Integer> {
         this.number = number;
     }
 
+    /** How many transactions have been committed or rolled back as intended. */
+    int transactions() {
+        return transactions.get();
+    }
+
     @Override
     public Integer call() throws Exception {
-        int transactions = 0;
-        try (Connection connection = database.getConnection()) {
-            connection.setAutoCommit(false);
-            while (System.nanoTime() < end) {
-                try {
-                    transaction(connection);
-                    transactions++;
-                } catch (SQLException e) {
-                    if (!EXPECTED.contains(e.getSQLState())) {
-                        throw e;
-                    }
-                    connection.rollback();
+        while (System.nanoTime() < end) {
+            try (Connection connection = database.getConnection()) {
+                connection.setAutoCommit(false);
+                write(connection);
+                connection.rollback();
+                connection.setAutoCommit(true);
+            } catch (SQLException e) {
+                if (!lost(e)) {
+                    throw e;
                 }
             }
-            connection.rollback();
-            connection.setAutoCommit(true);
         }
-        return transactions;
+        return transactions.get();
+    }
+
+    private void write(Connection connection) throws SQLException {
+        while (System.nanoTime() < end) {
+            try {
+                transaction(connection);
+                transactions.incrementAndGet();
+            } catch (SQLException e) {
+                if (!EXPECTED.contains(e.getSQLState())) {
+                    throw e;
+                }
+                connection.rollback();
+            }
+        }
+    }
+
+    /** The server is away, shuts down, recovers, or has ended this connection; then the writer connects again. */
+    private static boolean lost(SQLException e) {
+        String state = String.valueOf(e.getSQLState());
+        return state.startsWith("08") || state.startsWith("57P");
     }
 
     private void transaction(Connection connection) throws SQLException {
