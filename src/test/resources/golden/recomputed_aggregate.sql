@@ -11,13 +11,13 @@ FROM (
   FROM "d0 changes" AS b
   LIMIT 1000
 ) AS d
-GROUP BY d."a id", d."a part", d."a price", d."a price"::text
+GROUP BY d."a id", d."a part", d."a price", d."a price"::text COLLATE "C"
 HAVING sum(d.weight) <> 0
 ),
 "d1 net" AS MATERIALIZED (
 SELECT d."a id", d."a part", d."a price", sum(d.weight)::bigint AS weight
 FROM "d0 scan" AS d
-GROUP BY d."a id", d."a part", d."a price", d."a price"::text
+GROUP BY d."a id", d."a part", d."a price", d."a price"::text COLLATE "C"
 HAVING sum(d.weight) <> 0
 ),
 "d1 touched" AS MATERIALIZED (
@@ -41,7 +41,7 @@ SELECT r.*
 FROM "d1 merged" AS m
 JOIN (SELECT t."id" AS "a id", t."part" AS "a part", t."price" AS "a price"
 FROM "golden"."a" AS t) AS r ON hash_record_extended(ROW("r"."a part"), 0) = m."key_hash" AND "r"."a part" IS NOT DISTINCT FROM "m"."a part"
-WHERE m.stale AND (num_nulls("m"."a part") = 1) AND (SELECT bool_or(num_nulls("m"."a part") = 1) FROM "d1 merged" AS m WHERE m.stale)
+WHERE m.stale AND (num_nulls("m"."a part") > 0) AND (SELECT bool_or(num_nulls("m"."a part") > 0) FROM "d1 merged" AS m WHERE m.stale)
 ),
 "d1 fresh" AS MATERIALIZED (
 SELECT "r"."a part", array_agg("r"."a part") AS "a0_value", hash_record_extended(ROW("r"."a part"), 0) AS "key_hash"
