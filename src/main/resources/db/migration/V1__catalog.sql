@@ -65,7 +65,9 @@ CREATE TABLE runnel_internal.source (
     relation oid NOT NULL UNIQUE,
     -- Columns that the buffer holds, as attribute numbers.
     columns smallint[] NOT NULL DEFAULT '{}',
-    row_level boolean NOT NULL DEFAULT false
+    row_level boolean NOT NULL DEFAULT false,
+    -- The versions of the triggers as the service made them.
+    triggers text
 );
 
 CREATE TABLE runnel_internal.dependency (
@@ -73,8 +75,8 @@ CREATE TABLE runnel_internal.dependency (
     relation oid NOT NULL,
     -- Null for a relation that cannot be captured.
     source_id integer REFERENCES runnel_internal.source,
-    -- The partitions below the relation when the stream table was last brought up to date.
-    partitions text,
+    -- What would tell of changes that no trigger saw, as of the last refresh in full: partitions, files, triggers.
+    standing text,
     PRIMARY KEY (stream_table_id, relation)
 );
 CREATE INDEX ON runnel_internal.dependency (source_id);

@@ -48,7 +48,7 @@ public class Capture {
               pg_has_role(c.relowner, 'USAGE') AS owned,
               to_regclass('runnel_internal.changes_' || s.id) IS NOT NULL AS buffered,
               (SELECT count(*) FROM pg_trigger AS t
-               WHERE t.tgrelid = c.oid AND t.tgname LIKE 'runnel\\_capture\\_' || s.id || '\\_%') AS triggers
+               WHERE t.tgrelid = c.oid AND starts_with(t.tgname::text, 'runnel_capture_' || s.id || '_')) AS triggers
             FROM runnel_internal.source AS s
             JOIN pg_class AS c ON c.oid = s.relation
             JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -80,8 +80,12 @@ public class Capture {
             JOIN pg_class AS c ON c.oid = p.relid AND c.relkind IN ('r', 'p')
             JOIN pg_namespace AS n ON n.oid = c.relnamespace
             WHERE p.level > 0""");
-    private static final Sql RECORD = Sql.of(
-            "UPDATE runnel_internal.source SET columns = $2::text::smallint[], row_level = $3 WHERE id = $1::bigint");
+    private static final Sql RECORD = Sql.of("""
+            UPDATE runnel_internal.source AS s
+            SET columns = $2::text::smallint[], row_level = $3,
+              triggers = (SELECT string_agg(t.xmin::text, ' ' ORDER BY t.tgname) FROM pg_trigger AS t
+                WHERE t.tgrelid = s.relation AND starts_with(t.tgname::text, 'runnel_capture_' || s.id || '_'))
+            WHERE s.id = $1::bigint""");
     private static final Sql BLOCKERS = Sql.of("""
             SELECT string_agg(DISTINCT coalesce('backend ' || l.pid, 'prepared transaction ' || p.gid), ', ') AS holders
             FROM pg_locks AS l

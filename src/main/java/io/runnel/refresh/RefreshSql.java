@@ -69,8 +69,8 @@ final class RefreshSql {
             FROM runnel_internal.stream_table AS s WHERE s.id = $1""");
     static final Sql ACTIVATE = Sql.of(
             "UPDATE runnel_internal.stream_table SET status = 'ACTIVE' WHERE id = $1 AND status = 'INITIALIZING'");
-    static final Sql PARTITIONS = Sql.of("""
-            UPDATE runnel_internal.dependency SET partitions = $3
+    static final Sql STANDING = Sql.of("""
+            UPDATE runnel_internal.dependency SET standing = $3
             WHERE stream_table_id = $1 AND relation = $2::bigint::oid""");
 
     private RefreshSql() {}

@@ -36,9 +36,6 @@ public class Refresher {
     /** How often a refresh that finds another one running, or its definition changed, is tried again. */
     public static final int ATTEMPTS_MAX = 30;
 
-    private static final String BUSY = "refresh-running";
-    private static final String ALTERED = "definition-changed";
-
     /** Whether every refresh is compared with the query before it commits; costs a recomputation. */
     private final boolean verified;
 
@@ -79,8 +76,8 @@ public class Refresher {
                 .withBackOff(Duration.ofMillis(10), Duration.ofMillis(200))
                 .atMost(ATTEMPTS_MAX)
                 .onFailure()
-                .recoverWithUni(failure ->
-                        record(id, failure).flatMap(known -> Uni.createFrom().failure(known ? failure : dropped())));
+                .recoverWithUni(failure -> record(id, failure)
+                        .flatMap(known -> Uni.createFrom().failure(known ? failure : RefreshFailures.dropped())));
     }
 
     private Uni<RefreshReport> attempt(long id) {
@@ -97,7 +94,8 @@ public class Refresher {
 
     private static boolean passing(Throwable thrown) {
         return thrown instanceof Failure failure
-                && (failure.code().equals(BUSY) || failure.code().equals(ALTERED));
+                && (failure.code().equals(RefreshFailures.BUSY)
+                        || failure.code().equals(RefreshFailures.ALTERED));
     }
 
     private Uni<RefreshReport> refresh(MaintenancePlan plan) {
@@ -113,7 +111,7 @@ public class Refresher {
         String id = Long.toString(plan.id());
         return session.one(RefreshSql.EXCLUDE, id).flatMap(row -> {
             if (!row.orElseThrow().truth("locked")) {
-                return Uni.createFrom().failure(busy(plan));
+                return Uni.createFrom().failure(RefreshFailures.busy(plan));
             }
             return database.snapshot(session, settings(plan), snapshot -> transaction(snapshot, plan))
                     .eventually(() -> session.query(RefreshSql.ADMIT, id)
@@ -126,7 +124,7 @@ public class Refresher {
 
     private Uni<Outcome> transaction(Session session, MaintenancePlan plan) {
         return session.one(Situation.query(plan), plan.id())
-                .map(row -> Situation.of(plan, row.orElseThrow(Refresher::dropped)))
+                .map(row -> Situation.of(plan, row.orElseThrow(RefreshFailures::dropped)))
                 .flatMap(situation -> decide(session, plan, situation).map(report -> new Outcome(report, situation)));
     }
 
@@ -151,13 +149,13 @@ public class Refresher {
     private Uni<RefreshReport> decide(Session session, MaintenancePlan plan, Situation situation) {
         if (situation.version() != plan.version() || !situation.named()) {
             plans.forget(plan.id());
-            return Uni.createFrom().failure(altered(plan));
+            return Uni.createFrom().failure(RefreshFailures.altered(plan));
         }
         if (situation.outdated()) {
-            return plans.outdated(plan).flatMap(done -> Uni.createFrom().failure(outdated(plan)));
+            return plans.outdated(plan).flatMap(done -> Uni.createFrom().failure(RefreshFailures.outdated(plan)));
         }
         if (!situation.permitted()) {
-            return Uni.createFrom().failure(forbidden(plan));
+            return Uni.createFrom().failure(RefreshFailures.forbidden(plan));
         }
         Optional<String> reason = situation.fullReason(plan);
         if (reason.isPresent()) {
@@ -189,7 +187,7 @@ public class Refresher {
         return asOwner(session, plan, () -> compare(session, plan, 0))
                 .flatMap(found -> found.equal()
                         ? Uni.createFrom().voidItem()
-                        : Uni.createFrom().failure(inconsistent(plan)));
+                        : Uni.createFrom().failure(RefreshFailures.inconsistent(plan)));
     }
 
     private Uni<RefreshReport> nothing(Session session, MaintenancePlan plan, Situation situation) {
@@ -216,7 +214,7 @@ public class Refresher {
                                         ? differences(session, plan)
                                         : fill(session, plan)))
                 .call(written -> asOwner(session, plan, () -> auxiliaries(session, plan)))
-                .call(written -> partitions(session, plan, situation))
+                .call(written -> standings(session, plan, situation))
                 .call(written -> session.query(RefreshSql.ACTIVATE, plan.id()))
                 .flatMap(written -> advance(session, plan, situation, "FULL", reason, written));
     }
@@ -250,7 +248,7 @@ public class Refresher {
         long updated = row.number("updated");
         long deleted = row.number("deleted");
         if (inserted + updated != row.number("came") || deleted + updated != row.number("gone")) {
-            return Uni.createFrom().failure(inconsistent(plan));
+            return Uni.createFrom().failure(RefreshFailures.inconsistent(plan));
         }
         return Uni.createFrom().item(new Written(inserted, updated, deleted));
     }
@@ -272,13 +270,13 @@ public class Refresher {
                 .replaceWithVoid();
     }
 
-    private Uni<Void> partitions(Session session, MaintenancePlan plan, Situation situation) {
+    private Uni<Void> standings(Session session, MaintenancePlan plan, Situation situation) {
         List<Uni<List<Row>>> updates = new ArrayList<>();
         for (int i = 0; i < plan.sources().size(); i++) {
             SourceTable source = plan.sources().get(i);
-            if (source.partitioned()) {
-                String now = situation.partitions().get(i);
-                updates.add(session.query(RefreshSql.PARTITIONS, plan.id(), source.relation(), now));
+            if (source.source().isPresent()) {
+                String now = situation.standings().get(i);
+                updates.add(session.query(RefreshSql.STANDING, plan.id(), source.relation(), now));
             }
         }
         return updates.isEmpty()
@@ -325,7 +323,7 @@ public class Refresher {
                         session,
                         settings(plan),
                         snapshot -> snapshot.one(Situation.query(plan), plan.id())
-                                .map(row -> Situation.of(plan, row.orElseThrow(Refresher::dropped)))
+                                .map(row -> Situation.of(plan, row.orElseThrow(RefreshFailures::dropped)))
                                 .flatMap(situation ->
                                         asOwner(snapshot, plan, () -> compare(snapshot, plan, situation.changes()))))));
     }
@@ -356,53 +354,5 @@ public class Refresher {
 
     private static QualifiedName name(Row row) {
         return QualifiedName.of(row.text("schema_name"), row.text("table_name"));
-    }
-
-    private static Failure busy(MaintenancePlan plan) {
-        return new Failure.Unavailable(
-                BUSY,
-                "another refresh of " + plan.target().table().display() + " is running",
-                "",
-                new IllegalStateException("locked"));
-    }
-
-    private static Failure altered(MaintenancePlan plan) {
-        return new Failure.Unavailable(
-                ALTERED,
-                "the definition of " + plan.target().table().display() + " has just been changed",
-                "",
-                new IllegalStateException("altered"));
-    }
-
-    private static Failure outdated(MaintenancePlan plan) {
-        return new Failure.Unavailable(
-                "sources-changed",
-                "stream table " + plan.target().table().display() + " is built anew, because its sources have changed",
-                "",
-                new IllegalStateException("outdated"));
-    }
-
-    private static Failure dropped() {
-        return new Failure.NotFound(
-                "stream-table-not-found", "the stream table does not exist", "it may just have been dropped");
-    }
-
-    private static Failure forbidden(MaintenancePlan plan) {
-        return new Failure.Forbidden(
-                "missing-right",
-                "role " + plan.owner() + " may no longer read a source of stream table "
-                        + plan.target().table().display(),
-                "",
-                "grant it SELECT, then resume the stream table");
-    }
-
-    private static Failure inconsistent(MaintenancePlan plan) {
-        return new Failure.Internal(
-                "contents-differ",
-                "the contents of stream table " + plan.target().table().display()
-                        + " are not what the last refresh left",
-                "rows that should have been there were not found",
-                "reinitialize the stream table; do not write to it",
-                null);
     }
 }

@@ -9,7 +9,6 @@ import io.runnel.sql.Sql;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 
@@ -25,9 +24,10 @@ import java.util.Set;
  * @param unknown the OIDs of those whose changes could not be captured, because their columns had changed
  * @param named whether the sources and their columns have the names that the plan was made for
  * @param outdated whether the sources are no longer what the stream table was built upon
- * @param partitions the partitions that the sources have now, one text per source; with their files, which TRUNCATE of
- *     one that came after the capture replaces
- * @param partitionsChanged whether they are not those of the last refresh
+ * @param standings for each source its partitions, the files of both, and the versions of its triggers if others than
+ *     the service touched them
+ * @param unseen whether these are not those of the last refresh in full, so that there may be changes that no trigger has
+ *     seen: partitions were attached, a table was rewritten with other values, triggers were or are switched off
  */
 record Situation(
         Optional<String> frontier,
@@ -39,8 +39,8 @@ record Situation(
         boolean truncated,
         List<Long> unknown,
         boolean named,
-        List<String> partitions,
-        boolean partitionsChanged,
+        List<String> standings,
+        boolean unseen,
         boolean permitted,
         boolean outdated,
         long version,
@@ -66,18 +66,29 @@ record Situation(
                 count(*) FILTER (WHERE b.weight = {})] FROM {} AS b
                WHERE b.xid >= pg_snapshot_xmin(f.snapshot) AND b.xid < pg_snapshot_xmax(pg_current_snapshot())
                  AND NOT pg_visible_in_snapshot(b.xid, f.snapshot)) AS {}""";
-    private static final String PARTITIONS = """
+    private static final String STANDING = """
             ,
-              (SELECT coalesce(string_agg(concat(c.oid, ' ', c.relfilenode), ',' ORDER BY c.oid), '')
-               FROM pg_partition_tree({}::oid::regclass) AS p JOIN pg_class AS c ON c.oid = p.relid
-               WHERE p.isleaf) AS {},
-              (SELECT d.partitions FROM runnel_internal.dependency AS d
+              (SELECT concat_ws(' ',
+                 (SELECT string_agg(concat(c.oid, ':', c.relfilenode), ',' ORDER BY c.oid) FROM pg_class AS c
+                  WHERE c.relkind = 'r' AND (c.oid = o.relation OR c.oid IN (
+                    SELECT p.relid FROM pg_partition_tree(o.relation::regclass) AS p))),
+                 CASE WHEN t.versions IS DISTINCT FROM o.triggers THEN t.versions END,
+                 CASE WHEN t.active < CASE WHEN o.row_level THEN 2 ELSE 4 END THEN 'off' END)
+               FROM runnel_internal.source AS o
+               CROSS JOIN LATERAL (
+                 SELECT string_agg(g.xmin::text, ' ' ORDER BY g.tgname) AS versions,
+                   count(*) FILTER (WHERE g.tgenabled IN ('O', 'A')) AS active
+                 FROM pg_trigger AS g
+                 WHERE g.tgrelid = o.relation AND starts_with(g.tgname::text, 'runnel_capture_' || o.id || '_')) AS t
+               WHERE o.id = {}) AS {},
+              (SELECT d.standing FROM runnel_internal.dependency AS d
                WHERE d.stream_table_id = f.stream_table_id AND d.relation = {}::oid) AS {}""";
     private static final String NAMED = """
             EXISTS (SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
                     WHERE c.oid = {}::oid AND n.nspname = {} AND c.relname = {})
               AND (SELECT array_agg(a.attname::text ORDER BY a.attnum) FROM pg_attribute AS a
                    WHERE a.attrelid = {}::oid AND a.attnum > 0 AND NOT a.attisdropped) = ARRAY[{}]::text[]""";
+    private static final String OFF = " off";
     private static final String PERMITTED = "has_any_column_privilege({}, {}::oid, 'SELECT')";
 
     static Sql query(MaintenancePlan plan) {
@@ -88,16 +99,14 @@ record Situation(
             SourceTable source = plan.sources().get(i);
             names.add(named(source));
             if (source.source().isPresent()) {
+                int capture = source.source().get();
+                parts.add(Sql.of(PENDING, Source.UNKNOWN, Source.buffer(capture), Identifier.of("pending" + i)));
                 parts.add(Sql.of(
-                        PENDING, Source.UNKNOWN, Source.buffer(source.source().get()), Identifier.of("pending" + i)));
-            }
-            if (source.partitioned()) {
-                parts.add(Sql.of(
-                        PARTITIONS,
+                        STANDING,
+                        capture,
+                        Identifier.of("standing" + i),
                         source.relation(),
-                        Identifier.of("partitions" + i),
-                        source.relation(),
-                        Identifier.of("partitions before" + i)));
+                        Identifier.of("standing before" + i)));
             }
             if (plan.delta().isPresent()) {
                 rights.add(Sql.of(PERMITTED, Sql.literal(plan.owner()), source.relation()));
@@ -123,12 +132,17 @@ record Situation(
         long changes = 0;
         long truncations = 0;
         List<Long> unknown = new ArrayList<>();
-        boolean partitionsChanged = false;
+        boolean unseen = false;
         Set<QualifiedName> changed = new HashSet<>();
-        List<String> partitions = new ArrayList<>();
+        List<String> standings = new ArrayList<>();
         for (int i = 0; i < plan.sources().size(); i++) {
             SourceTable source = plan.sources().get(i);
-            if (source.source().isPresent()) {
+            boolean captured = source.source().isPresent();
+            String standing = captured ? row.text("standing" + i) : "";
+            standings.add(standing);
+            if (captured) {
+                unseen |= standing.endsWith(OFF)
+                        || !Optional.of(standing).equals(row.optionalText("standing before" + i));
                 List<Long> pending = row.numbers("pending" + i);
                 changes += pending.get(0);
                 truncations += pending.get(1);
@@ -139,10 +153,6 @@ record Situation(
                     changed.add(source.table());
                 }
             }
-            String now = source.partitioned() ? row.text("partitions" + i) : "";
-            partitions.add(now);
-            partitionsChanged |= source.partitioned()
-                    && !Objects.equals(Optional.of(now), row.optionalText("partitions before" + i));
         }
         return new Situation(
                 row.optionalText("frontier"),
@@ -154,8 +164,8 @@ record Situation(
                 truncations > 0,
                 List.copyOf(unknown),
                 row.truth("named"),
-                partitions,
-                partitionsChanged,
+                standings,
+                unseen,
                 row.truth("permitted"),
                 row.truth("outdated"),
                 row.number("version"),
@@ -187,8 +197,8 @@ record Situation(
             return Optional.of(
                     "columns of a source were renamed, dropped or given other types while it was written to");
         }
-        if (partitionsChanged) {
-            return Optional.of("the partitions of a source changed");
+        if (unseen) {
+            return Optional.of("a source was changed without its triggers");
         }
         if (plan.delta().isPresent()) {
             return Optional.empty();

@@ -123,13 +123,11 @@ class QueryInputTest extends RestFixture {
         table("rest.totals", QUERY, "manual");
         for (Case bad : refused()) {
             told(create(Map.of("name", "rest.bad", "query", bad.query())), bad);
-            told(send("PUT", TABLES + "/rest.bad", Map.of("query", bad.query())), bad);
             told(send("PATCH", TOTALS, Map.of("query", bad.query())), bad);
             if (!bad.onlyAsTable()) {
                 told(send("POST", "/api/v1/validate", Map.of("query", bad.query())), bad);
             }
             told("SELECT runnel.create_stream_table('rest.bad', ?)", bad);
-            told("SELECT runnel.create_or_replace_stream_table('rest.bad', ?)", bad);
             told("SELECT runnel.alter_stream_table('rest.totals', ?)", bad);
         }
         given().get(TOTALS).then().body("query", equalTo(QUERY)).body("status", equalTo("ACTIVE"));

@@ -1,5 +1,7 @@
 package io.runnel.refresh.random;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import io.quarkus.test.junit.QuarkusTest;
 import java.sql.SQLException;
 import org.junit.jupiter.api.Test;
@@ -124,6 +126,35 @@ class AlteredSourceTest extends Finding {
                 "CREATE POLICY few ON finding.source USING (k < 2)",
                 "INSERT INTO finding.source VALUES (2, 2, 20)");
         run("SET ROLE finding_reader");
+        assertRefreshed(QUERY);
+    }
+
+    @Test
+    void what_was_written_while_triggers_were_switched_off_is_found() throws SQLException {
+        source();
+        createDifferential(QUERY);
+        run(
+                "ALTER TABLE finding.source DISABLE TRIGGER ALL",
+                "INSERT INTO finding.source VALUES (2, 2, 20)",
+                "ALTER TABLE finding.source ENABLE TRIGGER ALL");
+        assertRefreshed(QUERY);
+        run("ALTER TABLE finding.source DISABLE TRIGGER USER", "INSERT INTO finding.source VALUES (3, 3, 30)");
+        assertRefreshed(QUERY);
+        run("INSERT INTO finding.source VALUES (4, 4, 40)");
+        assertRefreshed(QUERY);
+        run("ALTER TABLE finding.source ENABLE TRIGGER USER", "INSERT INTO finding.source VALUES (5, 5, 50)");
+        assertRefreshed(QUERY);
+        run("INSERT INTO finding.source VALUES (6, 6, 60)");
+        assertRefreshed(QUERY);
+        assertThat(modes()).endsWith("FULL", "DIFFERENTIAL");
+    }
+
+    @Test
+    void a_rewrite_of_the_source_is_found() throws SQLException {
+        source();
+        createDifferential(QUERY);
+        run("ALTER TABLE finding.source DISABLE TRIGGER ALL", "TRUNCATE finding.source");
+        run("ALTER TABLE finding.source ENABLE TRIGGER ALL");
         assertRefreshed(QUERY);
     }
 }

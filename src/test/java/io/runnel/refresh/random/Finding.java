@@ -62,6 +62,11 @@ abstract class Finding {
         assertThat(client.differences("finding.result", query)).isEqualTo(List.of());
     }
 
+    /** The modes of all refreshes so far, oldest first. */
+    final List<String> modes() throws SQLException {
+        return client.rows("SELECT mode FROM runnel.refresh_history WHERE schema_name = 'finding' ORDER BY id");
+    }
+
     final void settled() throws SQLException {
         client.await("SELECT FROM runnel.stream_tables WHERE schema_name = 'finding' AND status <> 'INITIALIZING'");
     }

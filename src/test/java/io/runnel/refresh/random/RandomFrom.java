@@ -61,10 +61,12 @@ final class RandomFrom {
     }
 
     private String join(String item, Relation relation, List<Column> mine, int relations) {
-        if (relations == 2 && dice.once(6)) {
-            String shared = shared(relation);
-            if (!shared.isEmpty()) {
-                return "JOIN " + item + " USING (" + shared + ")";
+        if (relations == 2 && dice.once(5)) {
+            List<String> names = shared(relation);
+            if (!names.isEmpty()) {
+                return dice.once(2) && all(relation, names)
+                        ? "NATURAL JOIN " + item
+                        : "JOIN " + item + " USING (" + dice.of(names) + ")";
             }
         }
         if (relations == 2 && dice.once(12) && RandomSchema.TABLES.contains(relation)) {
@@ -90,15 +92,19 @@ final class RandomFrom {
         return column.kind() != Kind.BOOL && column.kind() != Kind.JSON && column.kind() != Kind.INTS;
     }
 
-    private String shared(Relation relation) {
-        List<String> names = new ArrayList<>();
-        for (Column column : relation.columns()) {
-            for (Column known : columns) {
-                if (known.name().equals("r0." + column.name()) && known.kind() == column.kind()) {
-                    names.add(column.name());
-                }
-            }
-        }
-        return names.isEmpty() ? "" : dice.of(names);
+    /** The names that the relation has in common with the first one, for columns of the same kind. */
+    private List<String> shared(Relation relation) {
+        return relation.columns().stream()
+                .filter(column -> columns.contains(new Column("r0." + column.name(), column.kind())))
+                .map(Column::name)
+                .toList();
+    }
+
+    /** Whether these are all names that it has in common with the first one. */
+    private boolean all(Relation relation, List<String> names) {
+        return relation.columns().stream()
+                .map(Column::name)
+                .allMatch(name -> names.contains(name)
+                        || columns.stream().noneMatch(known -> known.name().equals("r0." + name)));
     }
 }
