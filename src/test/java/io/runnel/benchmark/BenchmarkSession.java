@@ -51,6 +51,12 @@ final class BenchmarkSession implements AutoCloseable {
         return run("CALL runnel.refresh('" + name + "', '10min')");
     }
 
+    /** How long the last refresh of a stream table took inside its transaction, in seconds. */
+    double lastRefresh(String name) throws SQLException {
+        return number("SELECT duration_seconds FROM runnel.refresh_history WHERE table_name = '" + name
+                + "' ORDER BY id DESC LIMIT 1");
+    }
+
     /** How many rows a relation and a query do not share, duplicates counted. */
     long differences(String relation, String query) throws SQLException {
         return (long) number("SELECT count(*) FROM ((TABLE " + relation + " EXCEPT ALL " + query + ") UNION ALL ("
