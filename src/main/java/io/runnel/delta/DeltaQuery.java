@@ -27,14 +27,18 @@ final class DeltaQuery implements Deltas {
     private static final String EXPRESSION = "{} AS MATERIALIZED (\n{}\n)";
     /**
      * The upper bound of {@code xid} excludes nothing that the snapshot sees; a range is what PostgreSQL expects to be
-     * narrow, so that it uses the buffer's index. The limit, which is never reached, is for the planner too; it stands
-     * outside, where it cannot talk PostgreSQL into reading the buffer from its beginning.
+     * narrow, so that it uses the buffer's index. The second branch has no rows, since there is a frontier; the planner
+     * cannot know that, and expects as many rows as it is told, with the limit no more.
      */
     private static final String CHANGES = """
             SELECT {}
             FROM {} AS b
             WHERE b.xid >= pg_snapshot_xmin($1::pg_snapshot) AND b.xid < pg_snapshot_xmax(pg_current_snapshot())
-              AND NOT pg_visible_in_snapshot(b.xid, $1::pg_snapshot)""";
+              AND NOT pg_visible_in_snapshot(b.xid, $1::pg_snapshot)
+            UNION ALL
+            SELECT {}
+            FROM generate_series(1, {})
+            WHERE $1::pg_snapshot IS NULL""";
 
     private static final String BOUNDED = """
             (
@@ -114,7 +118,8 @@ final class DeltaQuery implements Deltas {
             columns.add(Sql.of("b.{} AS {}", storage.bufferColumn(scan, read.column()), read.name()));
         }
         columns.add(Sql.of("b.weight"));
-        Identifier changes = define("changes", Sql.of(CHANGES, columns, storage.buffer(scan)));
+        List<Sql> none = columns.stream().map(column -> Sql.of("NULL")).toList();
+        Identifier changes = define("changes", Sql.of(CHANGES, columns, storage.buffer(scan), none, changesMax));
         return Cancellation.of(Sql.of(BOUNDED, changes, changesMax), scan.columns(), column -> type(scan, column));
     }
 
