@@ -105,9 +105,7 @@ class SchemaChangeTest {
         client.run("DELETE FROM change.source WHERE id % 4 = 0");
         String swapped = TOTALS.formatted("change.source").replace("amount", "unused");
         client.assertSyncedEquals("change_totals", swapped);
-        client.run("DELETE FROM change.source WHERE id % 3 = 0");
-        client.assertSyncedEquals("change_totals", swapped);
-        assertThat(client.modes("change_totals")).endsWith("DIFFERENTIAL");
+        assertRecovers("change_totals", swapped, "UPDATE change.source SET unused = unused + 1 WHERE id % 3 = 0");
         assertNoFailures();
     }
 
