@@ -10,6 +10,8 @@ import jakarta.enterprise.event.Observes;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.jboss.logging.Logger;
@@ -24,6 +26,9 @@ public class ReconcileLoop {
     /** How often all definitions are looked at. */
     public static final Duration INTERVAL = Duration.ofSeconds(5);
 
+    /** How many definitions are reconciled at once; each takes a connection. */
+    public static final int CONCURRENT_MAX = 4;
+
     private static final Logger LOG = Logger.getLogger(ReconcileLoop.class);
     private static final Duration RETRY_MIN = Duration.ofMillis(50);
     private static final Duration RETRY_MAX = Duration.ofSeconds(2);
@@ -37,7 +42,7 @@ public class ReconcileLoop {
     private boolean leader;
     private long term;
     private final Set<Long> running = new HashSet<>();
-    private final Set<Long> again = new HashSet<>();
+    private final Set<Long> wanted = new LinkedHashSet<>();
     private final Map<Long, Duration> retries = new HashMap<>();
 
     ReconcileLoop(EventLoop loop, Reconciler reconciler, StreamTables streamTables, Cleanup cleanup) {
@@ -51,7 +56,13 @@ public class ReconcileLoop {
         leader = event.held();
         term++;
         if (leader) {
-            sweep(term);
+            long inTerm = term;
+            loop.repeat(
+                    INTERVAL,
+                    () -> leader && inTerm == term,
+                    () -> streamTables.unreconciled().call(ids -> cleanup.removeUnused()),
+                    ids -> ids.forEach(this::reconcile),
+                    thrown -> LOG.warnf("the definitions cannot be read: %s", thrown));
         }
     }
 
@@ -61,27 +72,28 @@ public class ReconcileLoop {
         }
     }
 
-    private void sweep(long inTerm) {
-        if (!leader || inTerm != term) {
-            return;
-        }
-        loop.start(
-                streamTables.unreconciled().call(ids -> cleanup.removeUnused()),
-                ids -> {
-                    ids.forEach(this::reconcile);
-                    loop.after(INTERVAL, () -> sweep(inTerm));
-                },
-                thrown -> {
-                    LOG.warnf("the definitions cannot be read: %s", thrown);
-                    loop.after(INTERVAL, () -> sweep(inTerm));
-                });
+    private void reconcile(long id) {
+        wanted.add(id);
+        startWanted();
     }
 
-    private void reconcile(long id) {
-        if (!running.add(id)) {
-            again.add(id);
+    private void startWanted() {
+        if (!leader) {
+            wanted.clear();
             return;
         }
+        for (long id : List.copyOf(wanted)) {
+            if (running.size() >= CONCURRENT_MAX) {
+                return;
+            }
+            if (running.add(id)) {
+                wanted.remove(id);
+                start(id);
+            }
+        }
+    }
+
+    private void start(long id) {
         loop.start(
                 reconciler.reconcile(id),
                 table -> {
@@ -100,8 +112,6 @@ public class ReconcileLoop {
 
     private void finished(long id) {
         running.remove(id);
-        if (leader && again.remove(id)) {
-            reconcile(id);
-        }
+        startWanted();
     }
 }

@@ -67,28 +67,22 @@ class Gauges {
     }
 
     void start(@Observes StartupEvent started) {
-        loop.run(this::sample);
+        // Readiness tells that the database is away; a gap in the series tells the rest.
+        loop.run(() -> loop.repeat(
+                interval,
+                () -> !stopped,
+                this::measure,
+                this::measured,
+                failure -> LOG.debugf("cannot measure: message=%s", failure.getMessage())));
     }
 
     void stop(@Observes ShutdownEvent stopping) {
         stopped = true;
     }
 
-    private void sample() {
-        if (stopped) {
-            return;
-        }
-        loop.start(measure(), this::measured, failure -> {
-            // Readiness tells that the database is away; a gap in the series tells the rest.
-            LOG.debugf("cannot measure: message=%s", failure.getMessage());
-            loop.after(interval, this::sample);
-        });
-    }
-
     private void measured(Measurement found) {
         show(found.tables());
         showBuffers(found.sources());
-        loop.after(interval, this::sample);
     }
 
     private Uni<Measurement> measure() {

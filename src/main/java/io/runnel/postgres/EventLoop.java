@@ -8,7 +8,9 @@ import io.vertx.core.Context;
 import io.vertx.core.Vertx;
 import jakarta.enterprise.context.ApplicationScoped;
 import java.time.Duration;
+import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 
 /**
  * The one event loop on which background work is decided. Everything started here runs on that loop, each piece in a
@@ -16,6 +18,12 @@ import java.util.function.Consumer;
  */
 @ApplicationScoped
 public class EventLoop {
+
+    /** How many times longer than the last time what is repeated rests at least. */
+    public static final int REST = 20;
+
+    /** How many intervals it rests at most. */
+    public static final int INTERVALS_MAX = 6;
 
     private final Vertx vertx;
     private final Context loop;
@@ -36,6 +44,43 @@ public class EventLoop {
     public <T> void start(Uni<T> work, Consumer<? super T> success, Consumer<Throwable> failure) {
         run(() -> work.subscribe()
                 .with(result -> run(() -> success.accept(result)), thrown -> run(() -> failure.accept(thrown))));
+    }
+
+    /**
+     * Starts work again and again, never twice at once, until it is not wanted any more. What takes long rests
+     * {@link #REST} times as long, so that it uses a small share of the database however much there is to look at.
+     *
+     * @param interval the pause; at most {@link #INTERVALS_MAX} times that after what took long
+     * @param wanted asked on the loop before each time
+     */
+    public <T> void repeat(
+            Duration interval,
+            BooleanSupplier wanted,
+            Supplier<Uni<T>> work,
+            Consumer<? super T> success,
+            Consumer<Throwable> failure) {
+        if (!wanted.getAsBoolean()) {
+            return;
+        }
+        long began = System.nanoTime();
+        Runnable again = () -> repeat(interval, wanted, work, success, failure);
+        start(
+                work.get(),
+                result -> {
+                    success.accept(result);
+                    after(pause(interval, Duration.ofNanos(System.nanoTime() - began)), again);
+                },
+                thrown -> {
+                    failure.accept(thrown);
+                    after(interval, again);
+                });
+    }
+
+    private static Duration pause(Duration interval, Duration took) {
+        Duration rest = took.multipliedBy(REST);
+        Duration most = interval.multipliedBy(INTERVALS_MAX);
+        Duration pause = rest.compareTo(interval) > 0 ? rest : interval;
+        return pause.compareTo(most) > 0 ? most : pause;
     }
 
     /** Runs work on the loop after a while; returns what {@link #cancel} takes. */

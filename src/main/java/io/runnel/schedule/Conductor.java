@@ -21,6 +21,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
+import java.util.function.BooleanSupplier;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
 import org.jboss.logging.Logger;
 
@@ -81,10 +82,25 @@ public class Conductor {
         scheduler = event.held() ? Optional.of(new Scheduler(settings, new Random())) : Optional.empty();
         if (event.held()) {
             marks.clear();
-            reload(term);
-            prune(term);
-            findLost(term);
+            lead(term);
         }
+    }
+
+    private void lead(long inTerm) {
+        BooleanSupplier leading = () -> inTerm == term;
+        loop.repeat(
+                RELOAD_INTERVAL,
+                leading,
+                rows::marks,
+                found -> reload(inTerm, found),
+                thrown -> LOG.warnf("the stream tables cannot be read: %s", thrown));
+        loop.repeat(
+                LOST_INTERVAL,
+                leading,
+                rows::lost,
+                ids -> lost(inTerm, ids),
+                thrown -> LOG.debugf("dropped sources cannot be looked for: %s", thrown.getMessage()));
+        prune(inTerm);
     }
 
     void onNotification(@Observes Notification event) {
@@ -106,42 +122,26 @@ public class Conductor {
         }
     }
 
-    private void reload(long inTerm) {
-        if (inTerm != term || scheduler.isEmpty()) {
+    private void reload(long inTerm, Map<Long, String> found) {
+        if (inTerm != term) {
             return;
         }
-        loop.start(
-                rows.marks(),
-                found -> {
-                    found.forEach((id, mark) -> {
-                        if (!mark.equals(marks.get(id))) {
-                            settle(inTerm, id);
-                        }
-                    });
-                    Set.copyOf(sources.keySet()).stream()
-                            .filter(id -> !found.containsKey(id))
-                            .forEach(id -> settle(inTerm, id));
-                    marks = new HashMap<>(found);
-                    loop.after(RELOAD_INTERVAL, () -> reload(inTerm));
-                },
-                thrown -> {
-                    LOG.warnf("the stream tables cannot be read: %s", thrown);
-                    loop.after(RELOAD_INTERVAL, () -> reload(inTerm));
-                });
+        found.forEach((id, mark) -> {
+            if (!mark.equals(marks.get(id))) {
+                settle(inTerm, id);
+            }
+        });
+        Set.copyOf(sources.keySet()).stream()
+                .filter(id -> !found.containsKey(id))
+                .forEach(id -> settle(inTerm, id));
+        marks = new HashMap<>(found);
     }
 
-    private void findLost(long inTerm) {
-        if (inTerm != term || scheduler.isEmpty()) {
-            return;
-        }
-        loop.start(
-                rows.lost(),
-                ids -> ids.forEach(id -> {
-                    LOG.warnf("stream_table=%d stopped: something that its query reads was dropped", id);
-                    settle(inTerm, id);
-                }),
-                thrown -> LOG.debugf("dropped sources cannot be looked for: %s", thrown.getMessage()));
-        loop.after(LOST_INTERVAL, () -> findLost(inTerm));
+    private void lost(long inTerm, List<Long> ids) {
+        ids.forEach(id -> {
+            LOG.warnf("stream_table=%d stopped: something that its query reads was dropped", id);
+            settle(inTerm, id);
+        });
     }
 
     /** Tells the scheduler what the catalog says of a stream table now. */

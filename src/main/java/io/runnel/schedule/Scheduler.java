@@ -16,7 +16,7 @@ import java.util.random.RandomGenerator;
  * times give the same decisions. Mutable, and confined to one thread.
  *
  * <p>An event costs the logarithm of the number of tables plus what it affects; an idle table costs one entry in a
- * sorted set and one look every {@link SchedulerSettings#fallbackPoll}.
+ * sorted set, and all of them together one look every {@link SchedulerSettings#fallbackPause} at most.
  */
 public final class Scheduler {
     private final SchedulerSettings settings;
@@ -147,7 +147,9 @@ public final class Scheduler {
     private void reschedule(TableState table) {
         unqueue(table);
         if (table.phase == Phase.IDLE && graph.table(table.id).isPresent()) {
-            table.dueAt = table.due(settings).orElse(null);
+            table.dueAt = table.due(
+                            settings, settings.fallbackPoll(graph.tables().size()))
+                    .orElse(null);
             if (table.dueAt != null) {
                 due.add(table);
             }

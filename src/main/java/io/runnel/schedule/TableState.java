@@ -125,7 +125,7 @@ final class TableState {
         return true;
     }
 
-    Optional<Instant> due(SchedulerSettings settings) {
+    Optional<Instant> due(SchedulerSettings settings, Duration fallbackPoll) {
         if (requested) {
             return Optional.of(Instant.EPOCH);
         }
@@ -136,7 +136,7 @@ final class TableState {
         if (retry != null) {
             return Optional.of(retry);
         }
-        Optional<Instant> unprompted = dueUnprompted(settings);
+        Optional<Instant> unprompted = dueUnprompted(settings, fallbackPoll);
         Instant since = dirtySince;
         if (since == null) {
             return unprompted;
@@ -223,10 +223,10 @@ final class TableState {
                 && pulls.stream().noneMatch(pull -> pull.uncovered.contains(source) && !pull.startsLater());
     }
 
-    private Optional<Instant> dueUnprompted(SchedulerSettings settings) {
+    private Optional<Instant> dueUnprompted(SchedulerSettings settings, Duration fallbackPoll) {
         Schedule schedule = table.schedule();
         if (uncovered.isEmpty() && !polledAlways()) {
-            return schedule.dueWhenCovered(last, settings.fallbackPoll(), table.zone());
+            return schedule.dueWhenCovered(last, fallbackPoll, table.zone());
         }
         return schedule.dueWhenPolled(last, pause(settings), table.zone());
     }

@@ -58,6 +58,7 @@ class IdleBenchmark {
                     TABLES,
                     percent(with.service()),
                     percent(with.postgresql())));
+            drop(session);
         }
     }
 
@@ -77,6 +78,16 @@ class IdleBenchmark {
             LockSupport.parkNanos(Duration.ofMillis(500).toNanos());
         }
         return (System.nanoTime() - began) / 1e9;
+    }
+
+    /** What is left would be in the way of the other benchmarks. */
+    private static void drop(BenchmarkSession session) throws SQLException {
+        for (int table = 0; table < TABLES; table++) {
+            session.run("SELECT runnel.drop_stream_table('idle_" + table + "')");
+        }
+        for (int source = 0; source < SOURCES; source++) {
+            session.run("DROP TABLE idle_source_" + source);
+        }
     }
 
     private static Used measure(ProcessHandle postgres) {

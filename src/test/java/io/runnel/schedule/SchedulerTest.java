@@ -338,6 +338,25 @@ class SchedulerTest {
         assertThat(tell(new Event.WokenUp(5_000))).containsExactly(new StartRefresh(5_000, Reason.WOKEN_UP));
     }
 
+    @Test
+    void many_idle_tables_are_looked_at_in_turn() {
+        scheduler = scheduler(1000, 2000);
+        for (int id = 1; id <= 1000; id++) {
+            idle(id, "on-change", id);
+        }
+        int looks = 0;
+        for (int second = 1; second <= 600; second++) {
+            List<Decision> decisions = after(Duration.ofSeconds(1));
+            for (Decision decision : decisions) {
+                if (decision instanceof StartRefresh start) {
+                    assertThat(finish(start.id(), RunResult.NOTHING_TO_DO)).isEmpty();
+                    looks += second > 400 ? 1 : 0;
+                }
+            }
+        }
+        assertThat(looks).isBetween(990, 1000);
+    }
+
     private void idle(long id, String schedule, int source) {
         assertThat(define(id, schedule, source)).hasSize(1);
         assertThat(finish(id, RunResult.NOTHING_TO_DO)).hasSize(1);
@@ -372,7 +391,7 @@ class SchedulerTest {
 
     private static Scheduler scheduler(int refreshes, int sources) {
         return new Scheduler(
-                new SchedulerSettings(refreshes, 5, sources, Duration.ofMillis(20), FALLBACK),
+                new SchedulerSettings(refreshes, 5, sources, Duration.ofMillis(20), FALLBACK, Duration.ofMillis(200)),
                 RandomGenerator.of("L64X128MixRandom"));
     }
 }

@@ -53,7 +53,8 @@ final class SimulatedWorld {
         refreshesMax = 1 + random.nextInt(4);
         int locksMax = random.nextInt(3) == 0 ? 2 : 100;
         scheduler = new Scheduler(
-                new SchedulerSettings(refreshesMax, ERRORS_MAX, locksMax, Duration.ofMillis(20), Duration.ofDays(100)),
+                new SchedulerSettings(
+                        refreshesMax, ERRORS_MAX, locksMax, Duration.ofMillis(20), Duration.ofDays(100), Duration.ZERO),
                 random);
         for (int source = 0; source < BASE_SOURCES; source++) {
             logs.put(source, new Log());
