@@ -31,6 +31,8 @@ CREATE TABLE runnel_internal.stream_table (
     reconciled_mode text,
     -- What they were built upon: views, keys, inheritance and security of the sources.
     reconciled_shape text,
+    -- Whether a row's key was once longer than an entry of an index may be: rows are then found by a hash of it.
+    wide_key boolean NOT NULL DEFAULT false,
     status text NOT NULL DEFAULT 'INITIALIZING'
         CHECK (status IN ('INITIALIZING', 'ACTIVE', 'PAUSED', 'SUSPENDED', 'ERROR')),
     definition_view name,

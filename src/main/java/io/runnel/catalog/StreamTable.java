@@ -73,6 +73,9 @@ public class StreamTable {
     @Nullable
     String reconciledMode;
 
+    @Column(name = "wide_key")
+    boolean wideKey;
+
     String status = "";
 
     @Column(name = "definition_view")
@@ -158,7 +161,11 @@ public class StreamTable {
         return definitionView != null && query.equals(reconciledQuery) && refreshMode.equals(reconciledMode);
     }
 
-    /** Whether the reconciler has something to do. */
+    /** Whether values of the result's key have been longer than an entry of an index may be. */
+    public boolean wideKey() {
+        return wideKey;
+    }
+
     /** Whether the database does not match the definition yet; {@link #UNRECONCILED} says the same in a query. */
     public boolean unreconciled() {
         return version != reconciledVersion

@@ -1,5 +1,6 @@
 package io.runnel.definition;
 
+import io.runnel.catalog.StreamTable;
 import io.runnel.definition.RelationFacts.Table;
 import io.runnel.delta.ResultKey;
 import io.runnel.delta.Target;
@@ -57,12 +58,17 @@ record Compilation(
         return facts.tables();
     }
 
-    Target target(QualifiedName table) {
+    Target target(StreamTable table) {
+        return target(table.name(), table.wideKey());
+    }
+
+    Target target(QualifiedName table, boolean wideKey) {
         Optional<ResultKey> key = differential() ? ResultKey.of(root, facts) : Optional.empty();
         return new Target(
                 table,
                 columns.stream().map(ResultColumn::name).toList(),
                 columns.stream().map(ResultColumn::equality).toList(),
-                key);
+                key,
+                wideKey);
     }
 }

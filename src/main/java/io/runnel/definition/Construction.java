@@ -201,13 +201,13 @@ final class Construction {
                                 compilation.root(),
                                 types,
                                 new StoredAs(table.id(), compilation.facts(), sources),
-                                compilation.target(table.name())))
+                                compilation.target(table)))
                 : Optional.empty();
     }
 
     /** Columns of the former key may be null again. */
     private Uni<Void> relax() {
-        Target target = compilation.target(table.name());
+        Target target = compilation.target(table);
         List<Identifier> key = target.unique()
                 ? target.key().orElseThrow().columns().stream()
                         .map(target.columns()::get)
@@ -264,7 +264,7 @@ final class Construction {
     }
 
     private Uni<Void> index() {
-        Target target = compilation.target(table.name());
+        Target target = compilation.target(table);
         Identifier name = indexName().name();
         List<Sql> statements = new ArrayList<>(List.of(Sql.of("SELECT 1")));
         if (target.unique()) {

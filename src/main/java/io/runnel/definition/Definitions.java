@@ -127,7 +127,7 @@ public class Definitions {
                     compilation.root(),
                     types,
                     new StoredAs(id, compilation.facts(), Map.of()),
-                    compilation.target(QualifiedName.of("public", "stream_table")));
+                    compilation.target(QualifiedName.of("public", "stream_table"), false));
             return plan.sources().isEmpty()
                     ? Optional.empty()
                     : plan.refresh(plan.sources(), EXPLAINED_CHANGES).map(Sql::text);

@@ -40,6 +40,13 @@ public class PlanCache implements Plans {
               RETURNING id
             )
             SELECT pg_notify('runnel_definition', id::text)::text FROM outdated""");
+    private static final Sql WIDENED = Sql.of("""
+            WITH widened AS (
+              UPDATE runnel_internal.stream_table SET version = version + 1, reconciled_query = NULL, wide_key = true
+              WHERE id = $1 AND version = $2
+              RETURNING id
+            )
+            SELECT pg_notify('runnel_definition', id::text)::text FROM widened""");
     // A rule writes "=" and means the operator by which PostgreSQL groups. That of an extension's type need not be in
     // the path of the session that defined the query, and then "=" would silently be that of a type it converts to.
     private static final Sql OPERATOR_SCHEMAS = Sql.of("""
@@ -73,6 +80,17 @@ public class PlanCache implements Plans {
         forget(plan.id());
         return database.session(session -> session.query(OUTDATED, plan.id(), plan.version()))
                 .replaceWithVoid();
+    }
+
+    @Override
+    public Uni<Void> widen(MaintenancePlan plan) {
+        return widen(plan.id(), plan.version());
+    }
+
+    /** Has the stream table built anew with an index over a hash of its key. */
+    Uni<Void> widen(long id, long version) {
+        forget(id);
+        return database.session(session -> session.query(WIDENED, id, version)).replaceWithVoid();
     }
 
     @Override
@@ -148,7 +166,7 @@ public class PlanCache implements Plans {
         return new MaintenancePlan(
                 table.id(),
                 table.version(),
-                compilation.target(table.name()),
+                compilation.target(table),
                 table.owner(),
                 path.reading(compilation.facts().typeSchemas()),
                 table.timeZone(),
@@ -170,8 +188,8 @@ public class PlanCache implements Plans {
                 differential
                         ? compilation
                                 .types()
-                                .map(types -> new DeltaPlan(
-                                        compilation.root(), types, stored, compilation.target(table.name())))
+                                .map(types ->
+                                        new DeltaPlan(compilation.root(), types, stored, compilation.target(table)))
                         : Optional.empty(),
                 compilation.timeDependent(),
                 new Shape(compilation.root(), compilation.facts()).expression());

@@ -8,6 +8,7 @@ import io.runnel.definition.RelationFacts.Table;
 import io.runnel.operator.Scan;
 import io.runnel.postgres.Database;
 import io.runnel.postgres.Failure;
+import io.runnel.refresh.Plans;
 import io.runnel.sql.QualifiedName;
 import io.runnel.sql.Sql;
 import io.smallrye.mutiny.Multi;
@@ -128,7 +129,9 @@ public class Reconciler {
             Optional<String> reason = differential ? Optional.empty() : Optional.of(reasons(table, compilation));
             return captures(table, compilation, differential)
                     .flatMap(captures -> database.transaction(session ->
-                            new Construction(session, table, compilation, captures, differential).build(reason)));
+                            new Construction(session, table, compilation, captures, differential).build(reason)))
+                    .onFailure(failure -> Plans.tooWide(compilation.target(table), failure))
+                    .call(failure -> plans.widen(table.id(), table.version()));
         });
     }
 

@@ -13,8 +13,10 @@ import java.util.Optional;
  * @param columns its columns, in the order of the query's
  * @param types their types
  * @param key columns that tell its rows apart, if the query proves some
+ * @param wide whether values of the key have been longer than an entry of an index may be
  */
-public record Target(QualifiedName table, List<Identifier> columns, List<ColumnType> types, Optional<ResultKey> key) {
+public record Target(
+        QualifiedName table, List<Identifier> columns, List<ColumnType> types, Optional<ResultKey> key, boolean wide) {
 
     /** How many columns PostgreSQL allows in an index. */
     private static final int INDEX_COLUMNS_MAX = 32;
@@ -29,7 +31,10 @@ public record Target(QualifiedName table, List<Identifier> columns, List<ColumnT
 
     /** Whether its rows are found by a unique index on the key, and not by a hash. */
     public boolean unique() {
-        return key.isPresent() && !key.get().nullable() && key.get().columns().size() <= INDEX_COLUMNS_MAX;
+        return key.isPresent()
+                && !wide
+                && !key.get().nullable()
+                && key.get().columns().size() <= INDEX_COLUMNS_MAX;
     }
 
     ColumnType type(Identifier column) {

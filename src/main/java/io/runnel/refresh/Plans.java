@@ -1,5 +1,7 @@
 package io.runnel.refresh;
 
+import io.runnel.delta.Target;
+import io.runnel.postgres.Failure;
 import io.smallrye.mutiny.Uni;
 import java.util.Collection;
 
@@ -9,12 +11,22 @@ public interface Plans {
     /**
      * The plan of the reconciled definition.
      *
-     * @return fails with {@link io.runnel.postgres.Failure.Conflict} while the stream table is being initialised
+     * @return fails with {@link Failure.Conflict} while the stream table is being initialised
      */
     Uni<MaintenancePlan> plan(long id);
 
     /** Has the stream table built anew, because its sources are no longer what it was built upon. */
     Uni<Void> outdated(MaintenancePlan plan);
+
+    /** Has the stream table built anew, because a value of its key is too long for an index. */
+    Uni<Void> widen(MaintenancePlan plan);
+
+    /** Whether it failed because a value of the key is too long for the index by which rows are found. */
+    static boolean tooWide(Target target, Throwable thrown) {
+        return target.unique()
+                && thrown instanceof Failure failure
+                && failure.code().equals("postgres-54000");
+    }
 
     /** Forgets the plan, because the database contradicted it; the next call computes it anew. */
     void forget(long id);

@@ -34,6 +34,15 @@ final class RefreshFailures {
                 new IllegalStateException("outdated"));
     }
 
+    static Failure widened(MaintenancePlan plan) {
+        return new Failure.Unavailable(
+                "key-too-long",
+                "stream table " + plan.target().table().display()
+                        + " is built anew, because a value of its key is too long for a unique index",
+                "",
+                new IllegalStateException("widened"));
+    }
+
     static Failure dropped() {
         return new Failure.NotFound(
                 "stream-table-not-found", "the stream table does not exist", "it may just have been dropped");

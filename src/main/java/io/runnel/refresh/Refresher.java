@@ -100,11 +100,15 @@ public class Refresher {
 
     private Uni<RefreshReport> refresh(MaintenancePlan plan) {
         String table = plan.target().table().display();
-        return database.session(session -> excluded(session, plan)).invoke(report -> {
-            if (!report.mode().equals("NONE")) {
-                completed.fire(new RefreshCompleted(table, report));
-            }
-        });
+        return database.session(session -> excluded(session, plan))
+                .onFailure(failure -> Plans.tooWide(plan.target(), failure))
+                .recoverWithUni(failure ->
+                        plans.widen(plan).flatMap(done -> Uni.createFrom().failure(RefreshFailures.widened(plan))))
+                .invoke(report -> {
+                    if (!report.mode().equals("NONE")) {
+                        completed.fire(new RefreshCompleted(table, report));
+                    }
+                });
     }
 
     private Uni<RefreshReport> excluded(Session session, MaintenancePlan plan) {

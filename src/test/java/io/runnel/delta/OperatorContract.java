@@ -107,7 +107,8 @@ final class OperatorContract {
                 QualifiedName.of("golden", "target"),
                 List.of(result),
                 List.of(OperatorExamples.TYPES.type(root, result)),
-                Optional.empty());
+                Optional.empty(),
+                false);
         return new DeltaPlan(root, OperatorExamples.TYPES, STORAGE, target).auxiliaryTables();
     }
 

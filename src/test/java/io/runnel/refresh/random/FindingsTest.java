@@ -1,5 +1,7 @@
 package io.runnel.refresh.random;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import io.quarkus.test.junit.QuarkusTest;
 import java.sql.SQLException;
 import java.util.stream.Collectors;
@@ -93,5 +95,37 @@ class FindingsTest extends Finding {
         createDifferential("SELECT DISTINCT " + columns + " FROM finding.source");
         run("INSERT INTO finding.source SELECT " + columns.replaceAll("c\\d+", "g") + " FROM generate_series(1, 3) g");
         assertRefreshed("SELECT DISTINCT " + columns + " FROM finding.source");
+    }
+
+    @Test
+    void a_key_may_grow_longer_than_an_entry_of_an_index() throws SQLException {
+        run(
+                "CREATE TABLE finding.source (k text NOT NULL, v int)",
+                "INSERT INTO finding.source VALUES ('a', 1), ('b', 2)");
+        String query =
+                "SELECT k, count(*) AS n, min(v) AS least, count(DISTINCT k) AS ks FROM finding.source GROUP BY k";
+        createDifferential(query);
+        run("INSERT INTO finding.source SELECT string_agg(md5(i::text), ''), 3 FROM generate_series(1, 30000) AS i");
+        assertRefreshed(query);
+        run("UPDATE finding.source SET v = v + 1", "INSERT INTO finding.source SELECT k || 'c', 5 FROM finding.source");
+        assertRefreshed(query);
+        run("DELETE FROM finding.source WHERE v < 5");
+        assertRefreshed(query);
+        assertThat(modes()).endsWith("DIFFERENTIAL", "DIFFERENTIAL");
+    }
+
+    @Test
+    void a_key_may_be_longer_than_an_entry_of_an_index_from_the_beginning() throws SQLException {
+        run(
+                "CREATE TABLE finding.source (k text NOT NULL, v int)",
+                "INSERT INTO finding.source SELECT string_agg(md5(i::text), ''), 3 FROM generate_series(1, 100) AS i");
+        String query = "SELECT DISTINCT k FROM finding.source";
+        createDifferential(query);
+        run("INSERT INTO finding.source SELECT k || 'c', 5 FROM finding.source");
+        assertRefreshed(query);
+        run(
+                "SELECT runnel.alter_stream_table('finding.result', query => 'SELECT k, 1 AS more FROM finding.source GROUP BY k')");
+        run("DELETE FROM finding.source WHERE v < 5");
+        assertRefreshed("SELECT k, 1 AS more FROM finding.source GROUP BY k");
     }
 }
