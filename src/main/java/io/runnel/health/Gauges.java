@@ -15,10 +15,13 @@ import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.enterprise.event.Observes;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Optional;
+import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicReference;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
 import org.jboss.logging.Logger;
 
@@ -31,15 +34,17 @@ class Gauges {
 
     private static final Logger LOG = Logger.getLogger(Gauges.class);
 
+    private static final String SOURCE = "source";
+
     private final EventLoop loop;
     private final Freshnesses freshnesses;
     private final CapturedSources sources;
     private final Meters meters;
     private final Duration interval;
-    private final MultiGauge lag;
-    private final MultiGauge pending;
-    private final MultiGauge bufferBytes;
-    private final MultiGauge bufferRows;
+    private final Series lag;
+    private final Series pending;
+    private final Series bufferBytes;
+    private final Series bufferRows;
     private Set<String> known = Set.of();
     private volatile boolean stopped;
 
@@ -55,15 +60,17 @@ class Gauges {
         this.sources = sources;
         this.meters = meters;
         this.interval = interval;
-        this.lag = gauge(registry, "runnel.lag", "seconds", "No change older than this is missing");
-        this.pending = gauge(registry, "runnel.pending.changes", "", "Change rows that are not applied yet");
-        this.bufferBytes = gauge(registry, "runnel.change.buffer", "bytes", "Size of a change buffer on disk");
-        this.bufferRows = gauge(registry, "runnel.change.buffer.rows", "", "Change rows that are not cleaned up yet");
+        this.lag = series(registry, Meters.TABLE, "runnel.lag", "seconds", "No change older than this is missing");
+        this.pending =
+                series(registry, Meters.TABLE, "runnel.pending.changes", "", "Change rows that are not applied yet");
+        this.bufferBytes = series(registry, SOURCE, "runnel.change.buffer", "bytes", "Size of a change buffer on disk");
+        this.bufferRows =
+                series(registry, SOURCE, "runnel.change.buffer.rows", "", "Change rows that are not cleaned up yet");
     }
 
-    private static MultiGauge gauge(MeterRegistry registry, String name, String unit, String description) {
+    private static Series series(MeterRegistry registry, String tag, String name, String unit, String description) {
         MultiGauge.Builder builder = MultiGauge.builder(name).description(description);
-        return (unit.isEmpty() ? builder : builder.baseUnit(unit)).register(registry);
+        return new Series((unit.isEmpty() ? builder : builder.baseUnit(unit)).register(registry), tag, new HashMap<>());
     }
 
     void start(@Observes StartupEvent started) {
@@ -90,38 +97,51 @@ class Gauges {
     }
 
     private void show(List<Freshness> tables) {
-        List<MultiGauge.Row<?>> lags = new ArrayList<>();
-        List<MultiGauge.Row<?>> changes = new ArrayList<>();
+        Map<String, Number> lags = new HashMap<>();
+        Map<String, Number> changes = new HashMap<>();
         Set<String> present = new HashSet<>();
         for (Freshness table : tables) {
             String name = table.name().display();
             present.add(name);
-            Tags tags = Tags.of(Meters.TABLE, name);
-            add(lags, tags, table.lagSeconds());
-            add(changes, tags, table.pendingChanges());
+            table.lagSeconds().ifPresent(value -> lags.put(name, value));
+            table.pendingChanges().ifPresent(value -> changes.put(name, value));
         }
-        lag.register(lags, true);
-        pending.register(changes, true);
+        lag.show(lags);
+        pending.show(changes);
         Set<String> gone = new HashSet<>(known);
         gone.removeAll(present);
         meters.forget(gone);
         known = present;
     }
 
-    private static void add(List<MultiGauge.Row<?>> rows, Tags tags, Optional<? extends Number> value) {
-        value.ifPresent(number -> rows.add(MultiGauge.Row.of(tags, number)));
+    private void showBuffers(List<CapturedSource> captured) {
+        Map<String, Number> bytes = new HashMap<>();
+        Map<String, Number> rows = new HashMap<>();
+        for (CapturedSource source : captured) {
+            bytes.put(source.name().display(), source.bytes());
+            rows.put(source.name().display(), source.rows());
+        }
+        bufferBytes.show(bytes);
+        bufferRows.show(rows);
     }
 
-    private void showBuffers(List<CapturedSource> captured) {
-        List<MultiGauge.Row<?>> bytes = new ArrayList<>();
-        List<MultiGauge.Row<?>> rows = new ArrayList<>();
-        for (CapturedSource source : captured) {
-            Tags tags = Tags.of("source", source.name().display());
-            bytes.add(MultiGauge.Row.of(tags, source.bytes()));
-            rows.add(MultiGauge.Row.of(tags, source.rows()));
+    /** Meters of one name, told apart by one tag. To register thousands anew would cost more than to measure them. */
+    private record Series(MultiGauge gauge, String tag, Map<String, AtomicReference<Number>> shown) {
+
+        void show(Map<String, ? extends Number> values) {
+            boolean same = shown.keySet().equals(values.keySet());
+            shown.keySet().retainAll(values.keySet());
+            values.forEach((name, value) -> shown.computeIfAbsent(name, unused -> new AtomicReference<>(value))
+                    .set(value));
+            if (!same) {
+                List<MultiGauge.Row<?>> rows = new ArrayList<>();
+                shown.forEach((name, value) -> rows.add(MultiGauge.Row.of(
+                        Tags.of(tag, name),
+                        value,
+                        number -> Objects.requireNonNull(number.get()).doubleValue())));
+                gauge.register(rows, true);
+            }
         }
-        bufferBytes.register(bytes, true);
-        bufferRows.register(rows, true);
     }
 
     private record Measurement(List<Freshness> tables, List<CapturedSource> sources) {}
