@@ -1,6 +1,7 @@
 package io.runnel;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
 import io.quarkus.test.junit.QuarkusTest;
 import java.util.List;
@@ -40,6 +41,30 @@ class FaultTest extends FaultFixture {
         client.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE " + LISTENER);
         client.run("INSERT INTO fault_orders (region, amount) VALUES ('after', 1)");
         client.awaitRow("SELECT FROM fault_totals WHERE region = 'after'");
+    }
+
+    /** A connection that is silently dead looks like one on which nothing happens. */
+    @Test
+    void listener_that_gets_no_answer_any_more_is_replaced() throws Exception {
+        client.awaitRow("SELECT FROM pg_stat_activity WHERE " + LISTENER);
+        long backend = Long.parseLong(client.rows("SELECT pid FROM pg_stat_activity WHERE " + LISTENER)
+                .get(0));
+        assumeThat(ProcessHandle.of(backend).flatMap(process -> process.info().command()))
+                .as("the server runs on this machine")
+                .hasValueSatisfying(command -> assertThat(command).endsWith("postgres"));
+        signal("-STOP", backend);
+        try {
+            client.awaitRow("SELECT FROM pg_stat_activity WHERE " + LISTENER + " AND pid <> " + backend);
+        } finally {
+            signal("-CONT", backend);
+        }
+        client.run("INSERT INTO fault_orders (region, amount) VALUES ('after', 1)");
+        client.awaitRow("SELECT FROM fault_totals WHERE region = 'after'");
+    }
+
+    private static void signal(String signal, long process) throws Exception {
+        Process kill = new ProcessBuilder("kill", signal, Long.toString(process)).start();
+        assertThat(kill.waitFor()).isZero();
     }
 
     @Test

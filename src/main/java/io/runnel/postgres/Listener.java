@@ -92,7 +92,13 @@ public class Listener {
         opened.onNotification(
                 (channel, payload) -> loop.run(() -> notifications.fire(new Notification(channel, payload))));
         opened.onClose(() -> loop.run(() -> lost(opened)));
-        return opened.execute(LISTEN).onFailure().call(opened::close).replaceWith(opened);
+        return opened.execute(LISTEN)
+                .ifNoItem()
+                .after(HEARTBEAT_TIMEOUT)
+                .fail()
+                .onFailure()
+                .invoke(opened::cut)
+                .replaceWith(opened);
     }
 
     private void connected(Session opened) {
@@ -110,8 +116,8 @@ public class Listener {
                 opened.one(ALIVE).ifNoItem().after(HEARTBEAT_TIMEOUT).fail(),
                 alive -> loop.after(HEARTBEAT_INTERVAL, () -> beat(opened)),
                 thrown -> {
+                    opened.cut();
                     lost(opened);
-                    loop.start(opened.close(), closed -> {}, failed -> {});
                 });
     }
 

@@ -7,6 +7,9 @@ import io.vertx.mutiny.sqlclient.RowSet;
 import io.vertx.mutiny.sqlclient.SqlConnection;
 import io.vertx.mutiny.sqlclient.Tuple;
 import io.vertx.pgclient.PgConnection;
+import io.vertx.sqlclient.impl.Connection;
+import io.vertx.sqlclient.impl.SocketConnectionBase;
+import io.vertx.sqlclient.impl.SqlConnectionInternal;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -99,6 +102,15 @@ public final class Session {
     /** Gives the connection back, or closes it for good if it is broken. Never fails. */
     public Uni<Void> close() {
         return connection.close().onFailure().recoverWithNull();
+    }
+
+    /**
+     * Cuts a connection that does not answer any more; what waits for it fails. To close it properly would wait for the
+     * answer, and to give it back would hand it to the next.
+     */
+    void cut() {
+        Connection driver = ((SqlConnectionInternal) connection.getDelegate()).unwrap();
+        ((SocketConnectionBase) driver.unwrap()).socket().close().onComplete(done -> {});
     }
 
     private static List<Row> rows(RowSet<io.vertx.mutiny.sqlclient.Row> set) {
