@@ -35,7 +35,7 @@ SELECT hash_record_extended(ROW("d"."b label"), 0) AS "key_hash", "d"."b label",
 FROM "d3 net" AS d
 GROUP BY "d"."b label"
 ),
-"d3 merged" AS MATERIALIZED (
+"d3 next" AS MATERIALIZED (
 SELECT t."key_hash", CASE WHEN s.ctid IS NULL THEN t."b label" ELSE s."b label" END AS "b label", s.ctid AS place, coalesce(s."group_rows", 0) + t."group_rows" AS "group_rows", coalesce(s."a0_count", 0) + t."a0_count" AS "a0_count", s."a0_count" AS "old a0_count", s."b label" AS "old b label"
 FROM "d3 touched" AS t
 LEFT JOIN "golden"."state_3_0" AS s ON s."key_hash" = t."key_hash" AND "s"."b label" IS NOT DISTINCT FROM "t"."b label"
@@ -43,31 +43,31 @@ LEFT JOIN "golden"."state_3_0" AS s ON s."key_hash" = t."key_hash" AND "s"."b la
 "d3 stored" AS (
 UPDATE "golden"."state_3_0" AS s
 SET "b label" = n."b label", "group_rows" = n."group_rows", "a0_count" = n."a0_count"
-FROM "d3 merged" AS n
+FROM "d3 next" AS n
 WHERE s.ctid = n.place AND n."group_rows" > 0
 RETURNING 1
 ),
 "d3 removed" AS (
 DELETE FROM "golden"."state_3_0" AS s
-USING "d3 merged" AS n
+USING "d3 next" AS n
 WHERE s.ctid = n.place AND n."group_rows" <= 0
 RETURNING 1
 ),
 "d3 added" AS (
 INSERT INTO "golden"."state_3_0" ("key_hash", "b label", "group_rows", "a0_count")
 SELECT "n"."key_hash", "n"."b label", "n"."group_rows", "n"."a0_count"
-FROM "d3 merged" AS n
+FROM "d3 next" AS n
 WHERE n.place IS NULL AND n."group_rows" <> 0
 RETURNING 1
 ),
 "d3 aggregation" AS MATERIALIZED (
 SELECT n."old b label" AS "b label", "o"."a0_count" AS "result", (-1)::bigint AS weight
-FROM "d3 merged" AS n
+FROM "d3 next" AS n
 CROSS JOIN LATERAL (SELECT n."old a0_count" AS "a0_count") AS o
 WHERE n.place IS NOT NULL
 UNION ALL
 SELECT n."b label" AS "b label", "n"."a0_count" AS "result", 1::bigint AS weight
-FROM "d3 merged" AS n
+FROM "d3 next" AS n
 WHERE n."group_rows" > 0
 )
 TABLE "d3 aggregation"

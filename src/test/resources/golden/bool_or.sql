@@ -29,7 +29,7 @@ SELECT hash_record_extended(ROW("d"."a part"), 0) AS "key_hash", "d"."a part", s
 FROM "d1 net" AS d
 GROUP BY "d"."a part"
 ),
-"d1 merged" AS MATERIALIZED (
+"d1 next" AS MATERIALIZED (
 SELECT t."key_hash", CASE WHEN s.ctid IS NULL THEN t."a part" ELSE s."a part" END AS "a part", s.ctid AS place, coalesce(s."group_rows", 0) + t."group_rows" AS "group_rows", coalesce(s."a0_true", 0) + t."a0_true" AS "a0_true", s."a0_true" AS "old a0_true", coalesce(s."a0_false", 0) + t."a0_false" AS "a0_false", s."a0_false" AS "old a0_false", s."a part" AS "old a part"
 FROM "d1 touched" AS t
 LEFT JOIN "golden"."state_1_0" AS s ON s."key_hash" = t."key_hash" AND "s"."a part" IS NOT DISTINCT FROM "t"."a part"
@@ -37,31 +37,31 @@ LEFT JOIN "golden"."state_1_0" AS s ON s."key_hash" = t."key_hash" AND "s"."a pa
 "d1 stored" AS (
 UPDATE "golden"."state_1_0" AS s
 SET "a part" = n."a part", "group_rows" = n."group_rows", "a0_true" = n."a0_true", "a0_false" = n."a0_false"
-FROM "d1 merged" AS n
+FROM "d1 next" AS n
 WHERE s.ctid = n.place AND n."group_rows" > 0
 RETURNING 1
 ),
 "d1 removed" AS (
 DELETE FROM "golden"."state_1_0" AS s
-USING "d1 merged" AS n
+USING "d1 next" AS n
 WHERE s.ctid = n.place AND n."group_rows" <= 0
 RETURNING 1
 ),
 "d1 added" AS (
 INSERT INTO "golden"."state_1_0" ("key_hash", "a part", "group_rows", "a0_true", "a0_false")
 SELECT "n"."key_hash", "n"."a part", "n"."group_rows", "n"."a0_true", "n"."a0_false"
-FROM "d1 merged" AS n
+FROM "d1 next" AS n
 WHERE n.place IS NULL AND n."group_rows" <> 0
 RETURNING 1
 ),
 "d1 aggregation" AS MATERIALIZED (
 SELECT n."old a part" AS "a part", CASE WHEN "o"."a0_true" + "o"."a0_false" > 0 THEN "o"."a0_true" > 0 END AS "result", (-1)::bigint AS weight
-FROM "d1 merged" AS n
+FROM "d1 next" AS n
 CROSS JOIN LATERAL (SELECT n."old a0_true" AS "a0_true", n."old a0_false" AS "a0_false") AS o
 WHERE n.place IS NOT NULL
 UNION ALL
 SELECT n."a part" AS "a part", CASE WHEN "n"."a0_true" + "n"."a0_false" > 0 THEN "n"."a0_true" > 0 END AS "result", 1::bigint AS weight
-FROM "d1 merged" AS n
+FROM "d1 next" AS n
 WHERE n."group_rows" > 0
 )
 TABLE "d1 aggregation"

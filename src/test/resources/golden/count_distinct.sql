@@ -65,7 +65,7 @@ SELECT hash_record_extended(ROW("v"."a part"), 0) AS "key_hash", "v"."a part", s
 FROM "d1 values1" AS v
 GROUP BY "v"."a part"
 ),
-"d1 merged" AS MATERIALIZED (
+"d1 next" AS MATERIALIZED (
 SELECT t."key_hash", CASE WHEN s.ctid IS NULL THEN t."a part" ELSE s."a part" END AS "a part", s.ctid AS place, coalesce(s."group_rows", 0) + t."group_rows" AS "group_rows", coalesce(s."a0_count", 0) + coalesce("a0_values".change, 0) AS "a0_count", s."a0_count" AS "old a0_count", s."a part" AS "old a part"
 FROM "d1 touched" AS t
 LEFT JOIN "golden"."state_1_0" AS s ON s."key_hash" = t."key_hash" AND "s"."a part" IS NOT DISTINCT FROM "t"."a part"
@@ -74,31 +74,31 @@ LEFT JOIN "d1 counts1" AS "a0_values" ON "a0_values"."key_hash" = t."key_hash" A
 "d1 stored" AS (
 UPDATE "golden"."state_1_0" AS s
 SET "a part" = n."a part", "group_rows" = n."group_rows", "a0_count" = n."a0_count"
-FROM "d1 merged" AS n
+FROM "d1 next" AS n
 WHERE s.ctid = n.place AND n."group_rows" > 0
 RETURNING 1
 ),
 "d1 removed" AS (
 DELETE FROM "golden"."state_1_0" AS s
-USING "d1 merged" AS n
+USING "d1 next" AS n
 WHERE s.ctid = n.place AND n."group_rows" <= 0
 RETURNING 1
 ),
 "d1 added" AS (
 INSERT INTO "golden"."state_1_0" ("key_hash", "a part", "group_rows", "a0_count")
 SELECT "n"."key_hash", "n"."a part", "n"."group_rows", "n"."a0_count"
-FROM "d1 merged" AS n
+FROM "d1 next" AS n
 WHERE n.place IS NULL AND n."group_rows" <> 0
 RETURNING 1
 ),
 "d1 aggregation" AS MATERIALIZED (
 SELECT n."old a part" AS "a part", "o"."a0_count" AS "result", (-1)::bigint AS weight
-FROM "d1 merged" AS n
+FROM "d1 next" AS n
 CROSS JOIN LATERAL (SELECT n."old a0_count" AS "a0_count") AS o
 WHERE n.place IS NOT NULL
 UNION ALL
 SELECT n."a part" AS "a part", "n"."a0_count" AS "result", 1::bigint AS weight
-FROM "d1 merged" AS n
+FROM "d1 next" AS n
 WHERE n."group_rows" > 0
 )
 TABLE "d1 aggregation"

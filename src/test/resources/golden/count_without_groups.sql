@@ -29,7 +29,7 @@ SELECT 0::bigint AS "key_hash", sum(d.weight)::bigint AS "group_rows", coalesce(
 FROM "d1 net" AS d
 HAVING count(*) > 0
 ),
-"d1 merged" AS MATERIALIZED (
+"d1 next" AS MATERIALIZED (
 SELECT t."key_hash", s.ctid AS place, coalesce(s."group_rows", 0) + t."group_rows" AS "group_rows", coalesce(s."a0_count", 0) + t."a0_count" AS "a0_count", s."a0_count" AS "old a0_count"
 FROM "d1 touched" AS t
 LEFT JOIN "golden"."state_1_0" AS s ON s."key_hash" = t."key_hash" AND true
@@ -37,25 +37,25 @@ LEFT JOIN "golden"."state_1_0" AS s ON s."key_hash" = t."key_hash" AND true
 "d1 stored" AS (
 UPDATE "golden"."state_1_0" AS s
 SET "group_rows" = n."group_rows", "a0_count" = n."a0_count"
-FROM "d1 merged" AS n
+FROM "d1 next" AS n
 WHERE s.ctid = n.place
 RETURNING 1
 ),
 "d1 added" AS (
 INSERT INTO "golden"."state_1_0" ("key_hash", "group_rows", "a0_count")
 SELECT "n"."key_hash", "n"."group_rows", "n"."a0_count"
-FROM "d1 merged" AS n
+FROM "d1 next" AS n
 WHERE n.place IS NULL AND n."group_rows" <> 0
 RETURNING 1
 ),
 "d1 aggregation" AS MATERIALIZED (
 SELECT "o"."a0_count" AS "result", (-1)::bigint AS weight
-FROM "d1 merged" AS n
+FROM "d1 next" AS n
 CROSS JOIN LATERAL (SELECT n."old a0_count" AS "a0_count") AS o
 WHERE n.place IS NOT NULL
 UNION ALL
 SELECT "n"."a0_count" AS "result", 1::bigint AS weight
-FROM "d1 merged" AS n
+FROM "d1 next" AS n
 WHERE true
 )
 TABLE "d1 aggregation"

@@ -129,6 +129,17 @@ final class DeltaQuery implements Deltas {
     }
 
     @Override
+    public Identifier defined(Operator operator, String purpose) {
+        Sql derived = of(operator);
+        Identifier name = Identifier.of("d" + number(operator) + " " + purpose);
+        if (expressions.stream()
+                .noneMatch(expression -> expression.text().startsWith(name.sql().text()))) {
+            throw new IllegalStateException(derived.text() + " has no " + purpose);
+        }
+        return name;
+    }
+
+    @Override
     public Identifier define(String purpose, Sql query) {
         Identifier name = Identifier.of("d" + current + " " + purpose);
         expressions.add(Sql.of(EXPRESSION, name, query));

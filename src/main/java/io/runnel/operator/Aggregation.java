@@ -33,6 +33,16 @@ public record Aggregation(Operator input, List<Identifier> keys, List<AggregateC
             SELECT {}
             FROM {} AS r""";
     private static final String GROUPED = "{}\nGROUP BY {}";
+    private static final String STORED = """
+            SELECT {}
+            FROM {} AS s""";
+    private static final String CHANGED = """
+            {}
+            WHERE NOT EXISTS (SELECT FROM {} AS n WHERE n.place = s.ctid)
+            UNION ALL
+            SELECT {}
+            FROM {} AS n
+            WHERE {}""";
 
     public Aggregation {
         keys = List.copyOf(keys);
@@ -70,26 +80,42 @@ public record Aggregation(Operator input, List<Identifier> keys, List<AggregateC
 
     @Override
     public Sql post(Deltas deltas) {
-        return deltas.changed(this) ? result(deltas::post) : stored(deltas);
+        return post(deltas, this);
     }
 
-    private Sql stored(Deltas deltas) {
-        Identifier state = Identifier.of("s");
-        List<Sql> outputs = new ArrayList<>();
-        for (Identifier key : keys) {
-            outputs.add(Sql.of("s.{}", key));
+    /**
+     * From the stored groups and those that the delta has changed. They are not computed anew, because equal values that
+     * print differently, the order of an array, or the rounding of floats might then come out otherwise than in the
+     * delta, and a join would not find what it takes away.
+     *
+     * @param operator whose delta is this one's
+     */
+    Sql post(Deltas deltas, Operator operator) {
+        Sql untouched = Sql.of(STORED, values("s", deltas), deltas.state(this, 0));
+        if (!deltas.changed(this)) {
+            return untouched;
         }
-        List<AggregateFunction> functions = functions(deltas);
+        Identifier next = deltas.defined(operator, GroupDelta.NEXT);
+        return Sql.of(
+                CHANGED,
+                untouched,
+                next,
+                values("n", deltas),
+                next,
+                keys.isEmpty() ? Sql.of("true") : Sql.of("n.{} > 0", ROWS));
+    }
+
+    private List<Sql> values(String relation, Types types) {
+        List<Sql> all = new ArrayList<>(GroupDelta.columns(relation, keys));
+        List<AggregateFunction> functions = functions(types);
         for (int i = 0; i < calls.size(); i++) {
-            outputs.add(Sql.of(
-                    "{} AS {}", functions.get(i).value(state), calls.get(i).name()));
+            all.add(Sql.of(
+                    "{} AS {}",
+                    functions.get(i).value(Identifier.of(relation)),
+                    calls.get(i).name()));
         }
-        return Sql.of(RESULT_OF_STATE, outputs, deltas.state(this, 0));
+        return all;
     }
-
-    private static final String RESULT_OF_STATE = """
-            SELECT {}
-            FROM {} AS s""";
 
     @Override
     public Sql result(States states) {

@@ -28,6 +28,9 @@ public interface Deltas extends Types {
     /** Adds a common table expression of the operator at hand and returns its name. */
     Identifier define(String purpose, Sql query);
 
+    /** What the operator's delta has defined for a purpose; derives the delta if that has not been done. */
+    Identifier defined(Operator operator, String purpose);
+
     /** Adds a data-modifying statement of the operator at hand; it runs to its end whether or not it is read. */
     void write(String purpose, Sql statement);
 

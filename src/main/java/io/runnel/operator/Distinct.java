@@ -53,7 +53,7 @@ public record Distinct(Operator input) implements Operator {
 
     @Override
     public Sql post(Deltas deltas) {
-        return groups().post(deltas);
+        return groups().post(deltas, this);
     }
 
     @Override

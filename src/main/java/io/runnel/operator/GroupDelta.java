@@ -18,6 +18,9 @@ import java.util.function.Function;
  */
 final class GroupDelta {
 
+    /** The groups that change: their new values, and their place in the stored state, null if they are not there. */
+    static final String NEXT = "next";
+
     private final Aggregation aggregation;
     private final List<AggregateFunction> functions;
     private final Deltas deltas;
@@ -43,8 +46,8 @@ final class GroupDelta {
                         deltas.of(aggregation.input()), aggregation.input().columns(), types));
         Identifier touched = deltas.define("touched", touched(net));
         List<Sql> valueChanges = valueChanges(net);
-        Identifier merged = deltas.define("merged", merged(touched, valueChanges));
-        Identifier next = canBeStale() ? deltas.define("next", next(merged, fresh(merged))) : merged;
+        Identifier merged = deltas.define(canBeStale() ? "merged" : NEXT, merged(touched, valueChanges));
+        Identifier next = canBeStale() ? deltas.define(NEXT, next(merged, fresh(merged))) : merged;
         store(next);
         return result(next);
     }

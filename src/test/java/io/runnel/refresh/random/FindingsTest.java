@@ -128,4 +128,29 @@ class FindingsTest extends Finding {
         run("DELETE FROM finding.source WHERE v < 5");
         assertRefreshed("SELECT k, 1 AS more FROM finding.source GROUP BY k");
     }
+
+    @Test
+    void joined_aggregate_is_taken_away_as_it_was_put_there() throws SQLException {
+        run(
+                "CREATE TABLE finding.source (g int, n numeric, t text)",
+                "CREATE TABLE finding.other (g int, x text)",
+                "INSERT INTO finding.source VALUES (1, 1.0, 'b'), (2, 3, 'c'), (1, 1, 'a')",
+                "INSERT INTO finding.other VALUES (1, 'old'), (2, 'old')");
+        String query = "SELECT a.g, a.m::float8 AS m, length(a.ts) AS ts, a.total, b.x FROM (SELECT g, max(n) AS m,"
+                + " string_agg(t, ',') AS ts, sum(n::float8 / 3) AS total FROM finding.source GROUP BY g) a"
+                + " JOIN finding.other b ON b.g = a.g";
+        createDifferential(query);
+        run(
+                "BEGIN",
+                "INSERT INTO finding.source VALUES (1, 1.00, 'd')",
+                "UPDATE finding.other SET x = 'new'",
+                "COMMIT");
+        assertRefreshed(query);
+        run("BEGIN", "INSERT INTO finding.source VALUES (2, 3.00, 'd')", "INSERT INTO finding.other VALUES (2, 'add')");
+        run("DELETE FROM finding.source WHERE t = 'a'", "COMMIT");
+        assertRefreshed(query);
+        run("BEGIN", "DELETE FROM finding.source WHERE g = 2", "DELETE FROM finding.other WHERE x = 'add'", "COMMIT");
+        assertRefreshed(query);
+        assertThat(modes()).endsWith("DIFFERENTIAL", "DIFFERENTIAL", "DIFFERENTIAL");
+    }
 }
