@@ -6,6 +6,7 @@ import io.runnel.postgres.Failure;
 final class RefreshFailures {
 
     static final String BUSY = "refresh-running";
+    static final String DIFFERENT = "contents-differ";
     static final String ALTERED = "definition-changed";
 
     private RefreshFailures() {}
@@ -59,7 +60,7 @@ final class RefreshFailures {
 
     static Failure inconsistent(MaintenancePlan plan) {
         return new Failure.Internal(
-                "contents-differ",
+                DIFFERENT,
                 "the contents of stream table " + plan.target().table().display()
                         + " are not what the last refresh left",
                 "rows that should have been there were not found",

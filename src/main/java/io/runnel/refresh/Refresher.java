@@ -19,6 +19,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
+import org.jboss.logging.Logger;
 
 /**
  * Refreshes stream tables: one refresh is one REPEATABLE READ transaction, whose snapshot is the new frontier.
@@ -37,6 +38,8 @@ public class Refresher {
     public static final int ATTEMPTS_MAX = 30;
 
     /** Whether every refresh is compared with the query before it commits; costs a recomputation. */
+    private static final Logger LOG = Logger.getLogger(Refresher.class);
+
     private final boolean verified;
 
     private final Database database;
@@ -65,12 +68,14 @@ public class Refresher {
     /** Brings the stream table up to date now; a failure is recorded and passed on. */
     public Uni<RefreshReport> refresh(long id) {
         return Uni.createFrom()
-                .deferred(() -> attempt(id))
+                .deferred(() -> attempt(id, Optional.empty()))
                 .onFailure(Refresher::outlived)
                 .recoverWithUni(failure -> {
                     plans.forget(id);
-                    return attempt(id);
+                    return attempt(id, Optional.empty());
                 })
+                .onFailure(NotApplicable.class)
+                .recoverWithUni(failure -> attempt(id, Optional.of(reason(id, failure))))
                 .onFailure(Refresher::passing)
                 .retry()
                 .withBackOff(Duration.ofMillis(10), Duration.ofMillis(200))
@@ -80,13 +85,20 @@ public class Refresher {
                         .flatMap(known -> Uni.createFrom().failure(known ? failure : RefreshFailures.dropped())));
     }
 
-    private Uni<RefreshReport> attempt(long id) {
-        return plans.plan(id).flatMap(this::refresh);
+    private Uni<RefreshReport> attempt(long id, Optional<String> fullReason) {
+        return plans.plan(id).flatMap(plan -> refresh(plan, fullReason));
+    }
+
+    private static String reason(long id, Throwable failure) {
+        String code = failure.getCause() instanceof Failure known ? known.code() : "";
+        LOG.warnf("stream_table=%d is refreshed in full, because its changes could not be applied: code=%s", id, code);
+        return String.valueOf(failure.getMessage());
     }
 
     /** Whether names in the plan may be of yesterday: of relations, columns, functions, schemas, or labels of an enum. */
     private static boolean outlived(Throwable thrown) {
-        return thrown instanceof Failure failure
+        Throwable told = thrown instanceof NotApplicable ? thrown.getCause() : thrown;
+        return told instanceof Failure failure
                 && (failure.code().startsWith("postgres-42")
                         || failure.code().equals("postgres-3f000")
                         || failure.code().equals("postgres-22p02"));
@@ -98,9 +110,9 @@ public class Refresher {
                         || failure.code().equals(RefreshFailures.ALTERED));
     }
 
-    private Uni<RefreshReport> refresh(MaintenancePlan plan) {
+    private Uni<RefreshReport> refresh(MaintenancePlan plan, Optional<String> fullReason) {
         String table = plan.target().table().display();
-        return database.session(session -> excluded(session, plan))
+        return database.session(session -> excluded(session, plan, fullReason))
                 .onFailure(failure -> Plans.tooWide(plan.target(), failure))
                 .recoverWithUni(failure ->
                         plans.widen(plan).flatMap(done -> Uni.createFrom().failure(RefreshFailures.widened(plan))))
@@ -111,13 +123,13 @@ public class Refresher {
                 });
     }
 
-    private Uni<RefreshReport> excluded(Session session, MaintenancePlan plan) {
+    private Uni<RefreshReport> excluded(Session session, MaintenancePlan plan, Optional<String> fullReason) {
         String id = Long.toString(plan.id());
         return session.one(RefreshSql.EXCLUDE, id).flatMap(row -> {
             if (!row.orElseThrow().truth("locked")) {
                 return Uni.createFrom().failure(RefreshFailures.busy(plan));
             }
-            return database.snapshot(session, settings(plan), snapshot -> transaction(snapshot, plan))
+            return database.snapshot(session, settings(plan), snapshot -> transaction(snapshot, plan, fullReason))
                     .eventually(() -> session.query(RefreshSql.ADMIT, id)
                             .onFailure(Failure.Unavailable.class)
                             .recoverWithNull())
@@ -126,10 +138,11 @@ public class Refresher {
         });
     }
 
-    private Uni<Outcome> transaction(Session session, MaintenancePlan plan) {
+    private Uni<Outcome> transaction(Session session, MaintenancePlan plan, Optional<String> fullReason) {
         return session.one(Situation.query(plan), plan.id())
                 .map(row -> Situation.of(plan, row.orElseThrow(RefreshFailures::dropped)))
-                .flatMap(situation -> decide(session, plan, situation).map(report -> new Outcome(report, situation)));
+                .flatMap(situation ->
+                        decide(session, plan, situation, fullReason).map(report -> new Outcome(report, situation)));
     }
 
     private Sql settings(MaintenancePlan plan) {
@@ -150,7 +163,8 @@ public class Refresher {
                 Sql.join("", tables));
     }
 
-    private Uni<RefreshReport> decide(Session session, MaintenancePlan plan, Situation situation) {
+    private Uni<RefreshReport> decide(
+            Session session, MaintenancePlan plan, Situation situation, Optional<String> fullReason) {
         if (situation.version() != plan.version() || !situation.named()) {
             plans.forget(plan.id());
             return Uni.createFrom().failure(RefreshFailures.altered(plan));
@@ -161,7 +175,7 @@ public class Refresher {
         if (!situation.permitted()) {
             return Uni.createFrom().failure(RefreshFailures.forbidden(plan));
         }
-        Optional<String> reason = situation.fullReason(plan);
+        Optional<String> reason = fullReason.or(() -> situation.fullReason(plan));
         if (reason.isPresent()) {
             return full(session, plan, situation, reason.get());
         }
@@ -180,6 +194,8 @@ public class Refresher {
                         plan,
                         () -> apply(
                                 session, plan, delta.get(), situation.frontier().orElseThrow()))
+                .onFailure(failure -> NotApplicable.because(failure, verified))
+                .transform(NotApplicable::new)
                 .call(written -> check(session, plan))
                 .flatMap(written -> advance(session, plan, situation, "DIFFERENTIAL", "changes", written));
     }

@@ -1,6 +1,7 @@
 package io.runnel.refresh.random;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import jakarta.inject.Inject;
 import java.sql.SQLException;
@@ -36,6 +37,11 @@ abstract class Finding {
         for (String statement : statements) {
             client.run(statement);
         }
+    }
+
+    final String refused(String statement) {
+        return String.valueOf(catchThrowableOfType(SQLException.class, () -> client.run(statement))
+                .getMessage());
     }
 
     /** Creates the stream table and waits until it is filled. */
