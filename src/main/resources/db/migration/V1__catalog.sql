@@ -68,6 +68,8 @@ CREATE TABLE runnel_internal.source (
     -- Columns that the buffer holds, as attribute numbers.
     columns smallint[] NOT NULL DEFAULT '{}',
     row_level boolean NOT NULL DEFAULT false,
+    -- The numbers, names and versions of these columns when no writer was open last and the trigger function was written.
+    attributes text,
     -- The versions of the triggers as the service made them.
     triggers text
 );

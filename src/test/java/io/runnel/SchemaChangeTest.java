@@ -110,6 +110,39 @@ class SchemaChangeTest {
     }
 
     @Test
+    void renamed_key_of_groups_is_followed_in_what_is_kept_about_them() throws SQLException {
+        client.run("ALTER TABLE change.source RENAME mood TO feeling");
+        String query = TOTALS.formatted("change.source").replace("mood", "feeling");
+        for (int i = 0; i < 3; i++) {
+            write("change.source", "feeling");
+            client.assertSyncedEquals("change_totals", query);
+        }
+        assertThat(client.modes("change_totals")).endsWith("DIFFERENTIAL");
+        assertNoFailures();
+    }
+
+    @Test
+    void name_that_comes_to_mean_another_column_is_noticed_even_if_it_does_not_keep_it() throws SQLException {
+        client.run("ALTER TABLE change.source RENAME amount TO former");
+        client.run("ALTER TABLE change.source ADD COLUMN amount numeric DEFAULT 7");
+        client.run("INSERT INTO change.source (mood, former, amount) VALUES ('sad', 1000, 1)");
+        String query = TOTALS.formatted("change.source").replace("amount", "former");
+        client.assertSyncedEquals("change_totals", query);
+        client.run("UPDATE change.source SET amount = 8, former = 9");
+        client.assertSyncedEquals("change_totals", query);
+        client.run("ALTER TABLE change.source RENAME amount TO other");
+        client.run("ALTER TABLE change.source RENAME former TO amount");
+        client.run("ALTER TABLE change.source RENAME other TO former");
+        client.run("UPDATE change.source SET amount = amount + 1, former = 99");
+        client.run("ALTER TABLE change.source RENAME amount TO other");
+        client.run("ALTER TABLE change.source RENAME former TO amount");
+        client.run("ALTER TABLE change.source RENAME other TO former");
+        client.run("UPDATE change.source SET amount = 10 WHERE id % 2 = 0");
+        client.assertSyncedEquals("change_totals", query);
+        assertRecovers("change_totals", query, "UPDATE change.source SET former = former + 1 WHERE id % 3 = 0");
+    }
+
+    @Test
     void renamed_and_moved_tables_and_schemas_are_followed() throws SQLException {
         client.run("ALTER TABLE change.source RENAME TO origin");
         client.run("CREATE TABLE change.source AS SELECT * FROM change.origin LIMIT 1");

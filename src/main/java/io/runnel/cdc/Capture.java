@@ -38,6 +38,11 @@ public class Capture {
             ON CONFLICT (relation) DO NOTHING""");
     private static final Sql EXISTS =
             Sql.of("SELECT EXISTS (SELECT FROM pg_class WHERE oid = $1::bigint::oid) AS present");
+    // Which columns the names are of that the trigger function writes, and whether they have ever been others.
+    private static final String ATTRIBUTES = """
+            (SELECT string_agg(concat_ws(':', a.attnum, a.attname, a.xmin), ',' ORDER BY a.attnum)
+               FROM pg_attribute AS a
+               WHERE a.attrelid = s.relation AND a.attnum = ANY ({}) AND NOT a.attisdropped)""";
     // A statement of its own: what FIND reads must be read after the lock was obtained.
     private static final Sql LOCK =
             Sql.of("SELECT id FROM runnel_internal.source WHERE relation = $1::bigint::oid FOR UPDATE");
@@ -47,12 +52,13 @@ public class Capture {
               n.nspname::text AS schema_name, c.relname::text AS table_name,
               pg_has_role(c.relowner, 'USAGE') AS owned,
               to_regclass('runnel_internal.changes_' || s.id) IS NOT NULL AS buffered,
+              s.attributes IS DISTINCT FROM {} AS altered,
               (SELECT count(*) FROM pg_trigger AS t
                WHERE t.tgrelid = c.oid AND starts_with(t.tgname::text, 'runnel_capture_' || s.id || '_')) AS triggers
             FROM runnel_internal.source AS s
             JOIN pg_class AS c ON c.oid = s.relation
             JOIN pg_namespace AS n ON n.oid = c.relnamespace
-            WHERE s.relation = $1::bigint::oid""");
+            WHERE s.relation = $1::bigint::oid""", Sql.of(ATTRIBUTES, Sql.of("s.columns")));
     private static final Sql COLUMNS = Sql.of("""
             SELECT a.attnum::bigint AS number, a.attname::text AS name, a.atttypid::bigint AS declared,
               format_type(b.oid, -1) AS type,
@@ -83,9 +89,10 @@ public class Capture {
     private static final Sql RECORD = Sql.of("""
             UPDATE runnel_internal.source AS s
             SET columns = $2::text::smallint[], row_level = $3,
+              attributes = CASE WHEN $4 THEN {} ELSE s.attributes END,
               triggers = (SELECT string_agg(t.xmin::text, ' ' ORDER BY t.tgname) FROM pg_trigger AS t
                 WHERE t.tgrelid = s.relation AND starts_with(t.tgname::text, 'runnel_capture_' || s.id || '_'))
-            WHERE s.id = $1::bigint""");
+            WHERE s.id = $1::bigint""", Sql.of(ATTRIBUTES, Sql.of("$2::text::smallint[]")));
     private static final Sql BLOCKERS = Sql.of("""
             SELECT string_agg(DISTINCT coalesce('backend ' || l.pid, 'prepared transaction ' || p.gid), ', ') AS holders
             FROM pg_locks AS l
@@ -111,6 +118,9 @@ public class Capture {
 
     /**
      * Makes sure that at least the given columns of a table are captured, and commits that.
+     *
+     * <p>So are the columns that a name has come to mean something else for: once that is committed, no writer is open
+     * whose changes were captured under the old meaning.
      *
      * @param refresh whether to create the triggers again even if they are all there (a partition was added)
      * @return the source; fails with {@link Failure.Unavailable} while the lock cannot be had
@@ -157,10 +167,11 @@ public class Capture {
         Source source = new Source((int) row.number("id"), row.number("relation"), List.copyOf(all), rowLevel);
         boolean complete = row.truth("buffered") && row.number("triggers") >= (rowLevel ? 2 : 4);
         boolean levelled = rowLevel == row.truth("row_level_before");
-        if (complete && levelled && !wider && extent == Extent.MISSING) {
+        boolean altered = row.truth("altered") && extent == Extent.MISSING;
+        if (complete && levelled && !wider && !altered && extent == Extent.MISSING) {
             return Uni.createFrom().item(source);
         }
-        boolean locked = !complete || wider || extent == Extent.TRIGGERS;
+        boolean locked = !complete || wider || altered || extent == Extent.TRIGGERS;
         QualifiedName table = QualifiedName.of(row.text("schema_name"), row.text("table_name"));
         Uni<Void> cleared = levelled
                 ? Uni.createFrom().voidItem()
@@ -198,7 +209,8 @@ public class Capture {
                         ? triggers(session, source, table, row.truth("owned"))
                         : Uni.createFrom().voidItem())
                 .flatMap(created -> session.execute(buffer(source, columns, row.truth("buffered"))))
-                .flatMap(built -> session.query(RECORD, (long) source.id(), array(source.columns()), source.rowLevel()))
+                .flatMap(built -> session.query(
+                        RECORD, (long) source.id(), array(source.columns()), source.rowLevel(), locked || retyped))
                 .replaceWith(source);
     }
 

@@ -219,12 +219,13 @@ final class Compiler {
     /** Whether PostgreSQL reads the tree's own print as it reads its own; both printed twice, because only then stable. */
     private Uni<Boolean> matches(String canonical, ParsedQuery parsed) {
         return again(parsed.printedBack())
-                .flatMap(printed -> inner(canonical).flatMap(this::again).map(printed::equals));
+                .flatMap(printed -> again(inner(canonical)).map(printed::equals));
     }
 
-    private static Uni<String> inner(String canonical) {
+    /** The query that a definition view wraps, from the view's text. */
+    static String inner(String canonical) {
         Matcher wrapper = WRAPPER.matcher(canonical);
-        return Uni.createFrom().item(wrapper.matches() ? wrapper.group(1) : canonical);
+        return wrapper.matches() ? wrapper.group(1).strip() : canonical;
     }
 
     private Uni<String> again(String text) {

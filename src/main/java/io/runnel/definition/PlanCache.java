@@ -35,11 +35,15 @@ public class PlanCache implements Plans {
 
     private static final Sql OUTDATED = Sql.of("""
             WITH outdated AS (
-              UPDATE runnel_internal.stream_table SET version = version + 1, reconciled_query = NULL
+              UPDATE runnel_internal.stream_table
+              SET version = version + 1, reconciled_query = NULL, query = coalesce(nullif($3::text, ''), query)
               WHERE id = $1 AND version = $2
               RETURNING id
             )
             SELECT pg_notify('runnel_definition', id::text)::text FROM outdated""");
+    private static final Sql NO_PATH = Sql.of("SET LOCAL search_path = ''");
+    private static final String SHAPES = """
+            SELECT coalesce(reconciled_shape, '') AS before, {} AS now FROM runnel_internal.stream_table WHERE id = $1""";
     private static final Sql WIDENED = Sql.of("""
             WITH widened AS (
               UPDATE runnel_internal.stream_table SET version = version + 1, reconciled_query = NULL, wide_key = true
@@ -78,8 +82,20 @@ public class PlanCache implements Plans {
     @Override
     public Uni<Void> outdated(MaintenancePlan plan) {
         forget(plan.id());
-        return database.session(session -> session.query(OUTDATED, plan.id(), plan.version()))
+        return database.transaction(session -> session.execute(NO_PATH)
+                        .flatMap(set -> session.one(Sql.of(SHAPES, plan.shape()), plan.id()))
+                        .flatMap(row -> row.map(shapes -> current(session, plan, shapes))
+                                .orElse(Uni.createFrom().item("")))
+                        .flatMap(query -> session.query(OUTDATED, plan.id(), plan.version(), query)))
                 .replaceWithVoid();
+    }
+
+    /** The query as PostgreSQL prints it, if columns were renamed and the text no longer means what it did; or empty. */
+    private static Uni<String> current(Session session, MaintenancePlan plan, Row shapes) {
+        boolean renamed = !Shape.names(shapes.text("before")).equals(Shape.names(shapes.text("now")));
+        return renamed
+                ? RelationReader.text(session, plan.view()).map(Compiler::inner)
+                : Uni.createFrom().item("");
     }
 
     @Override

@@ -46,8 +46,19 @@ final class RelationFacts implements SourceFacts {
         }
     }
 
-    /** A column of a table. */
-    record Column(long number, Identifier name, String declared, ColumnType type, boolean notNull, boolean virtual) {}
+    /**
+     * A column of a table.
+     *
+     * @param version differs once the column was renamed, or altered otherwise, even if that was undone
+     */
+    record Column(
+            long number,
+            Identifier name,
+            String declared,
+            ColumnType type,
+            boolean notNull,
+            boolean virtual,
+            String version) {}
 
     private final Map<QualifiedName, Table> tables = new HashMap<>();
     private final Map<QualifiedName, Relation.View> views = new HashMap<>();

@@ -48,7 +48,7 @@ final class RelationReader {
     private static final Sql COLUMNS = Sql.of("""
             SELECT a.attrelid::bigint AS relation, a.attnum::bigint AS number, a.attname::text AS name,
               a.atttypid::bigint AS type, a.attcollation::bigint AS collation,
-              a.attnotnull AS not_null, a.attgenerated = 'v' AS virtual,
+              a.attnotnull AS not_null, a.xmin::text AS version, a.attgenerated = 'v' AS virtual,
               a.atttypid || ' ' || a.atttypmod || ' ' || a.attcollation AS declared
             FROM pg_attribute AS a
             WHERE a.attrelid = ANY ($1::text::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
@@ -59,7 +59,10 @@ final class RelationReader {
                     WHERE k.place <= i.indnkeyatts ORDER BY k.place) AS columns
             FROM pg_index AS i
             WHERE i.indrelid = ANY ($1::text::oid[]) AND i.indisunique AND i.indimmediate AND i.indisvalid
-              AND i.indpred IS NULL AND i.indexprs IS NULL
+              AND i.indpred IS NULL AND i.indexprs IS NULL AND NOT EXISTS (
+                SELECT FROM unnest(i.indkey::int2[], i.indcollation::oid[]) AS k(number, collated)
+                JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.number
+                WHERE a.attcollation <> k.collated)
             ORDER BY i.indrelid, i.indisprimary DESC, i.indexrelid""");
     private static final String DRAFT = "draft_";
 
@@ -153,7 +156,8 @@ final class RelationReader {
                     column.text("declared"),
                     java.util.Objects.requireNonNull(types.get(declared(column))),
                     column.truth("not_null"),
-                    column.truth("virtual")));
+                    column.truth("virtual"),
+                    column.text("version")));
         }
         List<List<Identifier>> unique = new ArrayList<>();
         for (Row key : of(keys, row.number("oid"))) {

@@ -10,14 +10,15 @@ import java.util.List;
 import java.util.Set;
 import java.util.StringJoiner;
 import java.util.TreeMap;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /**
- * What a stream table was built upon and nothing in PostgreSQL protects: the text of views, the keys of tables, which
- * columns are not null, security and inheritance. It is kept with the stream table as text; each refresh reads the
+ * What a stream table was built upon and nothing in PostgreSQL protects: the text of views, the keys of tables, their
+ * columns' names, also those of yesterday, and which are not null, security and inheritance. It is kept with the stream table as text; each refresh reads the
  * same from the catalogs, and where they differ, the stream table is built anew.
  *
- * <p>Names are no part of it, and neither are columns and keys that the query does not read.
+ * <p>Names of relations are no part of it, and neither are columns and keys that the query does not read.
  */
 final class Shape {
 
@@ -33,8 +34,9 @@ final class Shape {
             (SELECT {} FROM pg_class AS c WHERE c.oid = {}::oid)""";
     private static final String TABLE = """
             (SELECT concat_ws(' ', {},
-               ARRAY(SELECT a.attnum FROM pg_attribute AS a
-                 WHERE a.attrelid = c.oid AND a.attnum = ANY (ARRAY[{}]::int2[]) AND a.attnotnull ORDER BY 1),
+               coalesce((SELECT string_agg(concat_ws(':', a.attnum, a.attname, a.xmin, a.attnotnull), ',' ORDER BY a.attnum)
+                 FROM pg_attribute AS a
+                 WHERE a.attrelid = c.oid AND a.attnum = ANY (ARRAY[{}]::int2[])), '-'),
                coalesce((SELECT string_agg(DISTINCT k.key, ';' ORDER BY k.key)
                  FROM pg_index AS i
                  CROSS JOIN LATERAL (
@@ -43,8 +45,13 @@ final class Shape {
                       WHERE a.attrelid = c.oid AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])) AS proves
                  ) AS k
                  WHERE i.indrelid = c.oid AND i.indisunique AND i.indimmediate AND i.indisvalid AND i.indpred IS NULL
-                   AND i.indexprs IS NULL AND k.proves), '-'))
+                   AND i.indexprs IS NULL AND k.proves AND NOT EXISTS (
+                     SELECT FROM unnest(i.indkey::int2[], i.indcollation::oid[]) AS k(number, collated)
+                     JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.number
+                     WHERE a.attcollation <> k.collated)), '-'))
              FROM pg_class AS c WHERE c.oid = {}::oid)""";
+
+    private static final Pattern NAMES = Pattern.compile("(?<=[ ,])(\\d+):([^\\n]*?):\\d+:[tf](?=[ ,\\n]|$)");
 
     private final Operator root;
     private final RelationFacts facts;
@@ -61,7 +68,7 @@ final class Shape {
                 .forEach((relation, guard) -> text.add(facts.tables().stream()
                         .filter(table -> table.relation() == relation)
                         .findFirst()
-                        .map(table -> guard + " " + notNull(table) + " " + keys(table))
+                        .map(table -> guard + " " + columns(table) + " " + keys(table))
                         .orElse(guard)));
         return text.toString();
     }
@@ -86,11 +93,24 @@ final class Shape {
         return Sql.of(TABLE, Sql.of(GUARD), numbers, numbers, table.relation());
     }
 
-    private String notNull(Table table) {
-        return read(table).stream()
-                .filter(Column::notNull)
-                .map(column -> Long.toString(column.number()))
-                .collect(Collectors.joining(",", "{", "}"));
+    private String columns(Table table) {
+        String columns = read(table).stream()
+                .map(column -> String.join(
+                        ":",
+                        Long.toString(column.number()),
+                        column.name().name(),
+                        column.version(),
+                        column.notNull() ? "t" : "f"))
+                .collect(Collectors.joining(","));
+        return columns.isEmpty() ? "-" : columns;
+    }
+
+    /** The numbers and names of columns in what {@link #text} has remembered, line by line. */
+    static List<String> names(String text) {
+        return NAMES.matcher(text)
+                .results()
+                .map(found -> found.group(1) + ":" + found.group(2))
+                .toList();
     }
 
     private String keys(Table table) {

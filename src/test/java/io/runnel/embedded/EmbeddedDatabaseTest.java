@@ -2,6 +2,7 @@ package io.runnel.embedded;
 
 import static io.restassured.RestAssured.given;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
 import io.quarkus.test.junit.QuarkusTest;
 import io.vertx.mutiny.sqlclient.Pool;
@@ -20,8 +21,12 @@ class EmbeddedDatabaseTest {
     @ConfigProperty(name = "quarkus.datasource.jdbc.url")
     String jdbcUrl;
 
+    @ConfigProperty(name = "quarkus.devservices.enabled")
+    boolean container;
+
     @Test
     void both_drivers_use_the_server_in_the_target_directory() {
+        assumeThat(container).as("the tests run on a container").isFalse();
         String directory = pool.query("SELECT current_setting('data_directory'), current_setting('port')")
                 .execute()
                 .map(rows -> rows.iterator().next())

@@ -153,4 +153,19 @@ class FindingsTest extends Finding {
         assertRefreshed(query);
         assertThat(modes()).endsWith("DIFFERENTIAL", "DIFFERENTIAL", "DIFFERENTIAL");
     }
+
+    @Test
+    void index_in_another_collation_proves_no_key() throws SQLException {
+        run(
+                "CREATE COLLATION finding.caseless (provider = icu, locale = 'und-u-ks-level2', deterministic = false)",
+                "CREATE TABLE finding.source (k text COLLATE finding.caseless NOT NULL, v int)",
+                "CREATE UNIQUE INDEX ON finding.source (k COLLATE \"C\")",
+                "INSERT INTO finding.source VALUES ('a', 1)");
+        String query = "SELECT k, v FROM finding.source";
+        createDifferential(query);
+        run("INSERT INTO finding.source VALUES ('A', 2)");
+        assertRefreshed(query);
+        run("UPDATE finding.source SET v = 3 WHERE k COLLATE \"C\" = 'a'");
+        assertRefreshed(query);
+    }
 }
