@@ -38,9 +38,10 @@ CREATE TABLE runnel_internal.stream_table (
     definition_view name,
     effective_mode text CHECK (effective_mode IN ('DIFFERENTIAL', 'FULL')),
     full_reason text,
-    waits_for text,
-    UNIQUE (schema_name, table_name)
+    waits_for text
 );
+-- Not unique: a table may be renamed, and another take its name, before the service has followed.
+CREATE INDEX stream_table_name ON runnel_internal.stream_table (schema_name, table_name);
 
 -- One row per stream table, written in every refresh transaction: narrow, and updated in place.
 CREATE TABLE runnel_internal.frontier (

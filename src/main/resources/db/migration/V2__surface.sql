@@ -377,6 +377,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
         (SELECT id
          FROM runnel_internal.stream_table
          WHERE relation_found IS NULL AND table_name = table_wanted AND schema_name = ANY (schemas)
+             AND NOT EXISTS (SELECT FROM pg_class WHERE oid = relation)
          ORDER BY array_position(schemas, schema_name)
          LIMIT 1))
 $$;

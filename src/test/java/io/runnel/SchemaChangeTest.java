@@ -38,7 +38,7 @@ class SchemaChangeTest {
 
     @AfterEach
     void clean_up() throws SQLException {
-        client.run("SELECT runnel.drop_stream_table(table_name) FROM runnel.stream_tables"
+        client.run("SELECT runnel.drop_stream_table(format('%I.%I', schema_name, table_name)) FROM runnel.stream_tables"
                 + " WHERE table_name LIKE 'change\\_%'");
         client.run("SET client_min_messages = error");
         client.run("DROP SCHEMA IF EXISTS change, changed CASCADE");
@@ -155,6 +155,37 @@ class SchemaChangeTest {
         client.run("DELETE FROM change.origin WHERE amount = 7");
         check("change.origin", "DIFFERENTIAL");
         assertNoFailures();
+    }
+
+    @Test
+    void stream_table_that_is_renamed_moved_or_given_away_goes_on() throws SQLException {
+        String query = TOTALS.formatted("change.source");
+        client.run("ALTER TABLE change_totals RENAME TO change_sums");
+        client.run("CREATE TABLE change_totals (LIKE change_sums)");
+        write("change.source");
+        client.assertSyncedEquals("change_sums", query);
+        assertThat(client.rows("SELECT * FROM change_totals")).isEmpty();
+        client.run("DROP TABLE change_totals");
+        client.run("ALTER TABLE change_sums SET SCHEMA change");
+        write("change.source");
+        client.assertSyncedEquals("change.change_sums", query);
+        client.run("CREATE ROLE change_owner");
+        client.run(
+                "GRANT USAGE, CREATE ON SCHEMA change TO change_owner; GRANT SELECT ON change.source TO change_owner");
+        client.run("ALTER TABLE change.change_sums OWNER TO change_owner");
+        write("change.source");
+        client.assertSyncedEquals("change.change_sums", query);
+        client.run("ALTER ROLE change_owner RENAME TO change_heir");
+        write("change.source");
+        client.assertSyncedEquals("change.change_sums", query);
+        write("change.source");
+        client.assertSyncedEquals("change.change_sums", query);
+        assertThat(client.rows("SELECT owner FROM runnel.stream_tables WHERE table_name = 'change_sums'"))
+                .containsExactly("change_heir");
+        assertThat(client.modes("change_sums")).endsWith("DIFFERENTIAL");
+        assertNoFailures();
+        client.run("SELECT runnel.drop_stream_table('change.change_sums')");
+        client.run("DROP OWNED BY change_heir; DROP ROLE change_heir");
     }
 
     @Test

@@ -1,5 +1,6 @@
 package io.runnel.definition;
 
+import io.runnel.catalog.Moves;
 import io.runnel.catalog.StreamTable;
 import io.runnel.catalog.StreamTables;
 import io.runnel.cdc.Capture;
@@ -60,12 +61,14 @@ public class PlanCache implements Plans {
     private final Database database;
     private final StreamTables streamTables;
     private final Capture capture;
+    private final Moves moves;
     private final Map<Long, MaintenancePlan> plans = new ConcurrentHashMap<>();
 
-    PlanCache(Database database, StreamTables streamTables, Capture capture) {
+    PlanCache(Database database, StreamTables streamTables, Capture capture, Moves moves) {
         this.database = database;
         this.streamTables = streamTables;
         this.capture = capture;
+        this.moves = moves;
     }
 
     @Override
@@ -122,28 +125,39 @@ public class PlanCache implements Plans {
     }
 
     private Uni<MaintenancePlan> compute(long id) {
-        return streamTables.find(id).flatMap(found -> {
-            if (found.isEmpty()) {
-                return Uni.createFrom()
-                        .failure(new Failure.NotFound(
-                                "stream-table-not-found", "the stream table does not exist", "list the stream tables"));
-            }
-            StreamTable table = found.get();
-            if (table.version() != table.reconciledVersion()
-                    || table.definitionView().isEmpty()) {
-                return Uni.createFrom()
-                        .failure(new Failure.Conflict(
-                                "not-initialized",
-                                "stream table " + table.name().display() + " is not initialized",
-                                "its status is " + table.status(),
-                                "wait until it is ACTIVE, or look at its last error"));
-            }
-            QualifiedName view = table.definitionView().get();
-            return database.rehearsal(session -> session.query(SOURCES, id)
-                    .flatMap(sources -> Compiler.compile(session, view, table.query(), table.owner())
-                            .flatMap(compilation ->
-                                    path(session, table).map(path -> plan(table, view, compilation, sources, path)))));
-        });
+        return moves.follow(id)
+                .flatMap(moved -> streamTables.find(id).flatMap(found -> {
+                    if (moved) {
+                        return Uni.createFrom()
+                                .failure(new Failure.Unavailable(
+                                        "stream-table-moved",
+                                        "the stream table has just been renamed, moved or given to another owner",
+                                        "",
+                                        new IllegalStateException("moved")));
+                    }
+                    if (found.isEmpty()) {
+                        return Uni.createFrom()
+                                .failure(new Failure.NotFound(
+                                        "stream-table-not-found",
+                                        "the stream table does not exist",
+                                        "list the stream tables"));
+                    }
+                    StreamTable table = found.get();
+                    if (table.version() != table.reconciledVersion()
+                            || table.definitionView().isEmpty()) {
+                        return Uni.createFrom()
+                                .failure(new Failure.Conflict(
+                                        NOT_INITIALIZED,
+                                        "stream table " + table.name().display() + " is not initialized",
+                                        "its status is " + table.status(),
+                                        "wait until it is ACTIVE, or look at its last error"));
+                    }
+                    QualifiedName view = table.definitionView().get();
+                    return database.rehearsal(session -> session.query(SOURCES, id)
+                            .flatMap(sources -> Compiler.compile(session, view, table.query(), table.owner())
+                                    .flatMap(compilation -> path(session, table)
+                                            .map(path -> plan(table, view, compilation, sources, path)))));
+                }));
     }
 
     private static Uni<SearchPath> path(Session session, StreamTable table) {

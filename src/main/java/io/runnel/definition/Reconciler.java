@@ -1,5 +1,6 @@
 package io.runnel.definition;
 
+import io.runnel.catalog.Moves;
 import io.runnel.catalog.StreamTable;
 import io.runnel.catalog.StreamTables;
 import io.runnel.cdc.Capture;
@@ -71,12 +72,14 @@ public class Reconciler {
     private final StreamTables streamTables;
     private final Capture capture;
     private final PlanCache plans;
+    private final Moves moves;
 
-    Reconciler(Database database, StreamTables streamTables, Capture capture, PlanCache plans) {
+    Reconciler(Database database, StreamTables streamTables, Capture capture, PlanCache plans, Moves moves) {
         this.database = database;
         this.streamTables = streamTables;
         this.capture = capture;
         this.plans = plans;
+        this.moves = moves;
     }
 
     /**
@@ -85,7 +88,7 @@ public class Reconciler {
      * @return the row afterwards; empty if it is gone; fails with {@link Failure.Unavailable} if it is worth trying again
      */
     public Uni<Optional<StreamTable>> reconcile(long id) {
-        return streamTables.find(id).flatMap(found -> {
+        return moves.follow(id).flatMap(moved -> streamTables.find(id)).flatMap(found -> {
             if (found.isEmpty() || !found.get().unreconciled()) {
                 return Uni.createFrom().item(found);
             }

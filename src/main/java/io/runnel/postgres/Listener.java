@@ -91,7 +91,11 @@ public class Listener {
     private Uni<Session> listen(Session opened) {
         opened.onNotification(
                 (channel, payload) -> loop.run(() -> notifications.fire(new Notification(channel, payload))));
-        opened.onClose(() -> loop.run(() -> lost(opened)));
+        opened.onClose(() -> {
+            if (!stopped) {
+                loop.run(() -> lost(opened));
+            }
+        });
         return opened.execute(LISTEN)
                 .ifNoItem()
                 .after(HEARTBEAT_TIMEOUT)

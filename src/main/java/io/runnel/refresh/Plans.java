@@ -8,6 +8,9 @@ import java.util.Collection;
 /** Where a refresh finds the plan of a stream table. */
 public interface Plans {
 
+    /** The code of the failure while a stream table is being built and there is nothing to refresh yet. */
+    String NOT_INITIALIZED = "not-initialized";
+
     /**
      * The plan of the reconciled definition.
      *

@@ -101,6 +101,7 @@ public class Refresher {
         return told instanceof Failure failure
                 && (failure.code().startsWith("postgres-42")
                         || failure.code().equals("postgres-3f000")
+                        || failure.code().equals("postgres-22023")
                         || failure.code().equals("postgres-22p02"));
     }
 
@@ -357,7 +358,8 @@ public class Refresher {
 
     /** Returns whether the stream table still exists: what is dropped during its refresh makes that fail somehow. */
     private Uni<Boolean> record(long id, Throwable thrown) {
-        if (thrown instanceof Failure.Unavailable) {
+        if (thrown instanceof Failure.Unavailable
+                || (thrown instanceof Failure failure && failure.code().equals(Plans.NOT_INITIALIZED))) {
             return Uni.createFrom().item(true);
         }
         String message = thrown instanceof Failure failure ? failure.message() : String.valueOf(thrown);

@@ -22,7 +22,8 @@ import java.util.Set;
  * @param changed tables with pending changes
  * @param truncated whether one of them was truncated
  * @param unknown the OIDs of those whose changes could not be captured, because their columns had changed
- * @param named whether the sources and their columns have the names that the plan was made for
+ * @param named whether the sources, their columns and the stream table have the names that the plan was made for, and it
+ *     its owner
  * @param outdated whether the sources are no longer what the stream table was built upon
  * @param standings for each source its partitions, the files of both, and the versions of its triggers if others than
  *     the service touched them
@@ -88,13 +89,20 @@ record Situation(
                     WHERE c.oid = {}::oid AND n.nspname = {} AND c.relname = {})
               AND (SELECT array_agg(a.attname::text ORDER BY a.attnum) FROM pg_attribute AS a
                    WHERE a.attrelid = {}::oid AND a.attnum > 0 AND NOT a.attisdropped) = ARRAY[{}]::text[]""";
+    private static final String ITSELF = """
+            EXISTS (SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+                    WHERE c.oid = s.relation AND n.nspname = {} AND c.relname = {} AND pg_get_userbyid(c.relowner) = {})""";
     private static final String OFF = " off";
     private static final String PERMITTED = "has_any_column_privilege({}, {}::oid, 'SELECT')";
 
     static Sql query(MaintenancePlan plan) {
         List<Sql> parts = new ArrayList<>();
         List<Sql> rights = new ArrayList<>(List.of(Sql.of("true")));
-        List<Sql> names = new ArrayList<>(List.of(Sql.of("true")));
+        List<Sql> names = new ArrayList<>(List.of(Sql.of(
+                ITSELF,
+                Sql.literal(plan.target().table().schema().name()),
+                Sql.literal(plan.target().table().name().name()),
+                Sql.literal(plan.owner()))));
         for (int i = 0; i < plan.sources().size(); i++) {
             SourceTable source = plan.sources().get(i);
             names.add(named(source));

@@ -8,6 +8,7 @@ import io.runnel.postgres.EventLoop;
 import io.runnel.postgres.Failure;
 import io.runnel.postgres.Leadership;
 import io.runnel.postgres.Notification;
+import io.runnel.refresh.Plans;
 import io.runnel.refresh.RefreshReport;
 import io.runnel.refresh.Refresher;
 import jakarta.enterprise.context.ApplicationScoped;
@@ -257,7 +258,7 @@ public class Conductor {
             return RunResult.FAILED_FOR_GOOD;
         }
         boolean busy = thrown instanceof Failure failure
-                && (failure instanceof Failure.Unavailable || failure.code().equals("not-initialized"));
+                && (failure instanceof Failure.Unavailable || failure.code().equals(Plans.NOT_INITIALIZED));
         return busy ? RunResult.BUSY : RunResult.FAILED;
     }
 
