@@ -35,6 +35,24 @@ class NamesAndSizesTest {
         client.close();
     }
 
+    /** The change buffer's rows are wider than the source's by two columns. */
+    @Test
+    void row_that_just_fits_into_a_page_fails_no_writer() throws SQLException {
+        client.run("CREATE SCHEMA näme");
+        client.run("DO $$ BEGIN EXECUTE (SELECT format('CREATE TABLE näme.wide (%s)',"
+                + " string_agg(format('c%s bigint', i), ', ')) FROM generate_series(0, 1015) AS i); END $$");
+        String insert = "DO $$ BEGIN EXECUTE (SELECT format('INSERT INTO näme.wide VALUES (%s)',"
+                + " string_agg(i::text, ', ')) FROM generate_series(0, 1015) AS i); END $$";
+        create("näme.all", "SELECT * FROM näme.wide");
+        client.run(insert);
+        check("näme.all", "SELECT * FROM näme.wide");
+        client.run("INSERT INTO näme.wide (c0) VALUES (7)");
+        client.run(insert);
+        check("näme.all", "SELECT * FROM näme.wide");
+        client.run("DELETE FROM näme.wide WHERE c0 = 0");
+        check("näme.all", "SELECT * FROM näme.wide");
+    }
+
     @Test
     void names_of_every_kind_are_left_as_they_are() throws SQLException {
         String schema = "\"näme \"\";{} $1\"";

@@ -62,6 +62,8 @@ public class Capture {
     private static final Sql COLUMNS = Sql.of("""
             SELECT a.attnum::bigint AS number, a.attname::text AS name, a.atttypid::bigint AS declared,
               format_type(b.oid, -1) AS type,
+              (SELECT CASE WHEN y.typlen > 0 THEN (y.typlen + 7) / 8 * 8 WHEN y.typstorage = 'p' THEN 8192 ELSE 24 END
+               FROM pg_type AS y WHERE y.oid = b.oid)::bigint AS bytes,
               CASE WHEN a.attcollation <> 0 AND a.attcollation <> b.typcollation
                 THEN (SELECT format('%I.%I', n.nspname, l.collname) FROM pg_collation AS l
                       JOIN pg_namespace AS n ON n.oid = l.collnamespace WHERE l.oid = a.attcollation) END AS collation,
@@ -199,8 +201,8 @@ public class Capture {
         Sql function = CaptureSql.function(
                 source,
                 columns.stream()
-                        .map(column ->
-                                new CaptureSql.Column(Identifier.of(column.text("name")), column.number("declared")))
+                        .map(column -> new CaptureSql.Column(
+                                Identifier.of(column.text("name")), column.number("declared"), column.number("bytes")))
                         .toList());
         // The function must exist before the triggers; that it is replaced before their lock is held does no harm,
         // because nobody sees it until the commit.

@@ -35,22 +35,7 @@ final class CaptureSql {
               EXCEPTION WHEN OTHERS THEN
                 known := false;
               END;
-              IF NOT known THEN
-                INSERT INTO {} (xid, weight) VALUES (pg_current_xact_id(), {});
-              ELSIF TG_OP = 'INSERT' THEN
-                INSERT INTO {} (xid, weight{})
-                SELECT pg_current_xact_id(), 1{} FROM new_rows AS n;
-              ELSIF TG_OP = 'DELETE' THEN
-                INSERT INTO {} (xid, weight{})
-                SELECT pg_current_xact_id(), -1{} FROM old_rows AS n;
-              ELSIF TG_OP = 'UPDATE' THEN
-                INSERT INTO {} (xid, weight{})
-                SELECT pg_current_xact_id(), -1{} FROM old_rows AS n
-                UNION ALL
-                SELECT pg_current_xact_id(), 1{} FROM new_rows AS n;
-              ELSE
-                INSERT INTO {} (xid, weight) VALUES (pg_current_xact_id(), 0);
-              END IF;
+            {}
             {}
               RETURN NULL;
             END
@@ -70,6 +55,29 @@ final class CaptureSql {
               EXCEPTION WHEN OTHERS THEN
                 known := false;
               END;
+            {}
+            {}
+              RETURN NULL;
+            END
+            $runnel$""";
+    private static final String STATEMENT_CHANGES = """
+              IF NOT known THEN
+                INSERT INTO {} (xid, weight) VALUES (pg_current_xact_id(), {});
+              ELSIF TG_OP = 'INSERT' THEN
+                INSERT INTO {} (xid, weight{})
+                SELECT pg_current_xact_id(), 1{} FROM new_rows AS n;
+              ELSIF TG_OP = 'DELETE' THEN
+                INSERT INTO {} (xid, weight{})
+                SELECT pg_current_xact_id(), -1{} FROM old_rows AS n;
+              ELSIF TG_OP = 'UPDATE' THEN
+                INSERT INTO {} (xid, weight{})
+                SELECT pg_current_xact_id(), -1{} FROM old_rows AS n
+                UNION ALL
+                SELECT pg_current_xact_id(), 1{} FROM new_rows AS n;
+              ELSE
+                INSERT INTO {} (xid, weight) VALUES (pg_current_xact_id(), 0);
+              END IF;""";
+    private static final String ROW_CHANGES = """
               IF NOT known THEN
                 INSERT INTO {} (xid, weight) VALUES (pg_current_xact_id(), {});
               ELSIF TG_OP = 'INSERT' THEN
@@ -80,11 +88,15 @@ final class CaptureSql {
                 INSERT INTO {} (xid, weight{}) VALUES (pg_current_xact_id(), -1{}), (pg_current_xact_id(), 1{});
               ELSE
                 INSERT INTO {} (xid, weight) VALUES (pg_current_xact_id(), 0);
-              END IF;
+              END IF;""";
+    // Columns without a value of variable length cannot be moved out of line, and the buffer has two more than the
+    // source.
+    private static final String GUARDED = """
+              BEGIN
             {}
-              RETURN NULL;
-            END
-            $runnel$""";
+              EXCEPTION WHEN program_limit_exceeded THEN
+                INSERT INTO {} (xid, weight) VALUES (pg_current_xact_id(), {});
+              END;""";
     private static final String WAKE_UP = """
               IF FOUND AND NOT pg_try_advisory_xact_lock_shared({}, {}) THEN
                 PERFORM pg_notify({}, {});
@@ -119,8 +131,16 @@ final class CaptureSql {
             ALTER TABLE {} ENABLE ALWAYS TRIGGER {};
             """;
 
-    /** A captured column of the source: its name and the OID of its type. */
-    record Column(Identifier name, long type) {}
+    /** How wide the rows of a buffer may get, as far as their columns tell; the limit of PostgreSQL is a page. */
+    private static final int ROW_BYTES_MAX = 7500;
+
+    /**
+     * A captured column of the source.
+     *
+     * @param type the OID of its type
+     * @param bytes how many it takes at most in a row, when what can be is moved out of line
+     */
+    record Column(Identifier name, long type, long bytes) {}
 
     private CaptureSql() {}
 
@@ -136,51 +156,73 @@ final class CaptureSql {
                 source.id(),
                 Sql.literal(Source.WAKE_UP_CHANNEL),
                 Sql.literal(Integer.toString(source.id())));
-        Sql into = Source.list("", source.columns());
         if (source.rowLevel()) {
-            Sql old = of("OLD", columns);
-            Sql now = of("NEW", columns);
             return Sql.of(
                     ROW_FUNCTION,
                     source.function(),
                     known("OLD", columns),
                     known("NEW", columns),
-                    source.buffer(),
-                    Source.UNKNOWN,
-                    source.buffer(),
-                    into,
-                    now,
-                    source.buffer(),
-                    into,
-                    old,
-                    source.buffer(),
-                    into,
-                    old,
-                    now,
-                    source.buffer(),
+                    guarded(source, columns, rowChanges(source, columns)),
                     wakeUp);
         }
-        Sql from = of("n", columns);
         Sql known = known("n", columns);
         return Sql.of(
                 STATEMENT_FUNCTION,
                 source.function(),
                 known,
                 known,
-                source.buffer(),
-                Source.UNKNOWN,
-                source.buffer(),
-                into,
-                from,
-                source.buffer(),
-                into,
-                from,
-                source.buffer(),
-                into,
-                from,
-                from,
-                source.buffer(),
+                guarded(source, columns, statementChanges(source, columns)),
                 wakeUp);
+    }
+
+    /** A row that just fits into a page may not fit with the buffer's own columns; that must not fail its writer. */
+    private static Sql guarded(Source source, List<Column> columns, Sql changes) {
+        return columns.stream().mapToLong(Column::bytes).sum() <= ROW_BYTES_MAX
+                ? changes
+                : Sql.of(GUARDED, changes, source.buffer(), Source.UNKNOWN);
+    }
+
+    private static Sql rowChanges(Source source, List<Column> columns) {
+        Sql into = Source.list("", source.columns());
+        Sql old = of("OLD", columns);
+        Sql now = of("NEW", columns);
+        QualifiedName buffer = source.buffer();
+        return Sql.of(
+                ROW_CHANGES,
+                buffer,
+                Source.UNKNOWN,
+                buffer,
+                into,
+                now,
+                buffer,
+                into,
+                old,
+                buffer,
+                into,
+                old,
+                now,
+                buffer);
+    }
+
+    private static Sql statementChanges(Source source, List<Column> columns) {
+        Sql into = Source.list("", source.columns());
+        Sql from = of("n", columns);
+        QualifiedName buffer = source.buffer();
+        return Sql.of(
+                STATEMENT_CHANGES,
+                buffer,
+                Source.UNKNOWN,
+                buffer,
+                into,
+                from,
+                buffer,
+                into,
+                from,
+                buffer,
+                into,
+                from,
+                from,
+                buffer);
     }
 
     /** The triggers; creating them takes the lock that waits for the table's writers. */
