@@ -26,7 +26,7 @@ class OperatorMeaningTest extends RestFixture {
                 CREATE FUNCTION rest.never(rest.money, rest.money) RETURNS boolean LANGUAGE sql IMMUTABLE
                     AS 'SELECT false';
                 CREATE OPERATOR public.= (LEFTARG = rest.money, RIGHTARG = rest.money, FUNCTION = rest.never);
-                SET search_path = rest;
+                SET LOCAL search_path = rest;
                 CREATE VIEW rest.changed AS SELECT id FROM rest.prices WHERE before IS DISTINCT FROM after;
                 CREATE VIEW rest.nulled AS SELECT id, NULLIF(before, after) AS price FROM rest.prices;
                 CREATE VIEW rest.cased AS
@@ -35,8 +35,7 @@ class OperatorMeaningTest extends RestFixture {
                     SELECT l.id AS one, r.id AS other
                     FROM (SELECT id, before AS price FROM rest.prices) AS l
                     JOIN (SELECT id, after AS price FROM rest.prices) AS r USING (price);
-                CREATE VIEW rest.plain AS SELECT id FROM rest.prices WHERE before = after;
-                RESET search_path"""));
+                CREATE VIEW rest.plain AS SELECT id FROM rest.prices WHERE before = after"""));
         for (String view : new String[] {"changed", "nulled", "cased", "joined"}) {
             create(Map.of("name", "rest.of_" + view, "query", "SELECT * FROM rest." + view, "schedule", "manual"))
                     .statusCode(201)
