@@ -59,11 +59,8 @@ final class RelationReader {
                     WHERE k.place <= i.indnkeyatts ORDER BY k.place) AS columns
             FROM pg_index AS i
             WHERE i.indrelid = ANY ($1::text::oid[]) AND i.indisunique AND i.indimmediate AND i.indisvalid
-              AND i.indpred IS NULL AND i.indexprs IS NULL AND NOT EXISTS (
-                SELECT FROM unnest(i.indkey::int2[], i.indcollation::oid[]) AS k(number, collated)
-                JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.number
-                WHERE a.attcollation <> k.collated)
-            ORDER BY i.indrelid, i.indisprimary DESC, i.indexrelid""");
+              AND i.indpred IS NULL AND i.indexprs IS NULL AND {}
+            ORDER BY i.indrelid, i.indisprimary DESC, i.indexrelid""", Sql.of(Shape.IN_ITS_COLLATIONS));
     private static final String DRAFT = "draft_";
 
     private final Session session;

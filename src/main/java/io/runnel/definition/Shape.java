@@ -30,6 +30,13 @@ final class Shape {
               (SELECT md5(string_agg(r.ev_action::text, '')) FROM pg_rewrite AS r
                WHERE r.ev_class = c.oid AND c.relkind = 'v'))""";
 
+    /** Whether an index {@code i} compares its columns as they compare themselves. */
+    static final String IN_ITS_COLLATIONS = """
+            NOT EXISTS (
+              SELECT FROM unnest(i.indkey::int2[], i.indcollation::oid[]) AS k(number, collated)
+              JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.number
+              WHERE a.attcollation <> k.collated)""";
+
     private static final String RELATION = """
             (SELECT {} FROM pg_class AS c WHERE c.oid = {}::oid)""";
     private static final String TABLE = """
@@ -45,10 +52,7 @@ final class Shape {
                       WHERE a.attrelid = c.oid AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])) AS proves
                  ) AS k
                  WHERE i.indrelid = c.oid AND i.indisunique AND i.indimmediate AND i.indisvalid AND i.indpred IS NULL
-                   AND i.indexprs IS NULL AND k.proves AND NOT EXISTS (
-                     SELECT FROM unnest(i.indkey::int2[], i.indcollation::oid[]) AS k(number, collated)
-                     JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.number
-                     WHERE a.attcollation <> k.collated)), '-'))
+                   AND i.indexprs IS NULL AND k.proves AND {}), '-'))
              FROM pg_class AS c WHERE c.oid = {}::oid)""";
 
     private static final Pattern NAMES = Pattern.compile("(?<=[ ,])(\\d+):([^\\n]*?):\\d+:[tf](?=[ ,\\n]|$)");
@@ -90,7 +94,7 @@ final class Shape {
         List<Sql> numbers = read(table).stream()
                 .map(column -> Sql.of("{}", column.number()))
                 .toList();
-        return Sql.of(TABLE, Sql.of(GUARD), numbers, numbers, table.relation());
+        return Sql.of(TABLE, Sql.of(GUARD), numbers, numbers, Sql.of(IN_ITS_COLLATIONS), table.relation());
     }
 
     private String columns(Table table) {
