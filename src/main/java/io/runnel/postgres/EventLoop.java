@@ -67,12 +67,12 @@ public class EventLoop {
         start(
                 work.get(),
                 result -> {
-                    success.accept(result);
                     after(pause(interval, Duration.ofNanos(System.nanoTime() - began)), again);
+                    success.accept(result);
                 },
                 thrown -> {
-                    failure.accept(thrown);
                     after(interval, again);
+                    failure.accept(thrown);
                 });
     }
 
