@@ -36,7 +36,7 @@ import java.util.stream.IntStream;
  */
 final class Compiler {
 
-    private static final Sql NO_PATH = Sql.of("SET LOCAL search_path = ''");
+    static final Sql NO_PATH = Sql.of("SET LOCAL search_path = ''");
     private static final Sql COLUMNS = Sql.of("""
             SELECT a.attname::text AS name, a.atttypid::bigint AS type, a.attcollation::bigint AS collation,
               format_type(a.atttypid, a.atttypmod) AS printed,

@@ -34,24 +34,17 @@ public class PlanCache implements Plans {
             SELECT d.relation::bigint AS relation, d.source_id::bigint AS source
             FROM runnel_internal.dependency AS d WHERE d.stream_table_id = $1""");
 
-    private static final Sql OUTDATED = Sql.of("""
+    private static final Sql REBUILD = Sql.of("""
             WITH outdated AS (
               UPDATE runnel_internal.stream_table
-              SET version = version + 1, reconciled_query = NULL, query = coalesce(nullif($3::text, ''), query)
+              SET version = version + 1, reconciled_query = NULL, query = coalesce(nullif($3::text, ''), query),
+                wide_key = wide_key OR $4
               WHERE id = $1 AND version = $2
               RETURNING id
             )
             SELECT pg_notify('runnel_definition', id::text)::text FROM outdated""");
-    private static final Sql NO_PATH = Sql.of("SET LOCAL search_path = ''");
     private static final String SHAPES = """
             SELECT coalesce(reconciled_shape, '') AS before, {} AS now FROM runnel_internal.stream_table WHERE id = $1""";
-    private static final Sql WIDENED = Sql.of("""
-            WITH widened AS (
-              UPDATE runnel_internal.stream_table SET version = version + 1, reconciled_query = NULL, wide_key = true
-              WHERE id = $1 AND version = $2
-              RETURNING id
-            )
-            SELECT pg_notify('runnel_definition', id::text)::text FROM widened""");
     // A rule writes "=" and means the operator by which PostgreSQL groups. That of an extension's type need not be in
     // the path of the session that defined the query, and then "=" would silently be that of a type it converts to.
     private static final Sql OPERATOR_SCHEMAS = Sql.of("""
@@ -85,11 +78,11 @@ public class PlanCache implements Plans {
     @Override
     public Uni<Void> outdated(MaintenancePlan plan) {
         forget(plan.id());
-        return database.transaction(session -> session.execute(NO_PATH)
+        return database.transaction(session -> session.execute(Compiler.NO_PATH)
                         .flatMap(set -> session.one(Sql.of(SHAPES, plan.shape()), plan.id()))
                         .flatMap(row -> row.map(shapes -> current(session, plan, shapes))
                                 .orElse(Uni.createFrom().item("")))
-                        .flatMap(query -> session.query(OUTDATED, plan.id(), plan.version(), query)))
+                        .flatMap(query -> session.query(REBUILD, plan.id(), plan.version(), query, false)))
                 .replaceWithVoid();
     }
 
@@ -109,7 +102,8 @@ public class PlanCache implements Plans {
     /** Has the stream table built anew with an index over a hash of its key. */
     Uni<Void> widen(long id, long version) {
         forget(id);
-        return database.session(session -> session.query(WIDENED, id, version)).replaceWithVoid();
+        return database.session(session -> session.query(REBUILD, id, version, "", true))
+                .replaceWithVoid();
     }
 
     @Override
@@ -126,38 +120,33 @@ public class PlanCache implements Plans {
 
     private Uni<MaintenancePlan> compute(long id) {
         return moves.follow(id)
-                .flatMap(moved -> streamTables.find(id).flatMap(found -> {
-                    if (moved) {
-                        return Uni.createFrom()
+                .flatMap(moved -> moved
+                        ? Uni.createFrom()
                                 .failure(new Failure.Unavailable(
                                         "stream-table-moved",
                                         "the stream table has just been renamed, moved or given to another owner",
                                         "",
-                                        new IllegalStateException("moved")));
-                    }
-                    if (found.isEmpty()) {
-                        return Uni.createFrom()
-                                .failure(new Failure.NotFound(
-                                        "stream-table-not-found",
-                                        "the stream table does not exist",
-                                        "list the stream tables"));
-                    }
-                    StreamTable table = found.get();
-                    if (table.version() != table.reconciledVersion()
-                            || table.definitionView().isEmpty()) {
-                        return Uni.createFrom()
-                                .failure(new Failure.Conflict(
-                                        NOT_INITIALIZED,
-                                        "stream table " + table.name().display() + " is not initialized",
-                                        "its status is " + table.status(),
-                                        "wait until it is ACTIVE, or look at its last error"));
-                    }
-                    QualifiedName view = table.definitionView().get();
-                    return database.rehearsal(session -> session.query(SOURCES, id)
-                            .flatMap(sources -> Compiler.compile(session, view, table.query(), table.owner())
-                                    .flatMap(compilation -> path(session, table)
-                                            .map(path -> plan(table, view, compilation, sources, path)))));
-                }));
+                                        new IllegalStateException("moved")))
+                        : streamTables.find(id))
+                .flatMap(found -> compile(found.orElseThrow(() -> new Failure.NotFound(
+                        "stream-table-not-found", "the stream table does not exist", "list the stream tables"))));
+    }
+
+    private Uni<MaintenancePlan> compile(StreamTable table) {
+        if (table.version() != table.reconciledVersion()
+                || table.definitionView().isEmpty()) {
+            return Uni.createFrom()
+                    .failure(new Failure.Conflict(
+                            NOT_INITIALIZED,
+                            "stream table " + table.name().display() + " is not initialized",
+                            "its status is " + table.status(),
+                            "wait until it is ACTIVE, or look at its last error"));
+        }
+        QualifiedName view = table.definitionView().get();
+        return database.rehearsal(session -> session.query(SOURCES, table.id())
+                .flatMap(sources -> Compiler.compile(session, view, table.query(), table.owner())
+                        .flatMap(compilation ->
+                                path(session, table).map(path -> plan(table, view, compilation, sources, path)))));
     }
 
     private static Uni<SearchPath> path(Session session, StreamTable table) {
