@@ -20,7 +20,7 @@ import java.util.List;
  */
 final class CaptureSql {
 
-    private static final String STATEMENT_FUNCTION = """
+    private static final String FUNCTION = """
             CREATE OR REPLACE FUNCTION {}() RETURNS trigger
             LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $runnel$
             DECLARE
@@ -28,9 +28,9 @@ final class CaptureSql {
             BEGIN
               BEGIN
                 IF TG_OP = 'DELETE' THEN
-                  SELECT {} INTO known FROM old_rows AS n LIMIT 1;
+                  {};
                 ELSIF TG_OP <> 'TRUNCATE' THEN
-                  SELECT {} INTO known FROM new_rows AS n LIMIT 1;
+                  {};
                 END IF;
               EXCEPTION WHEN OTHERS THEN
                 known := false;
@@ -40,26 +40,9 @@ final class CaptureSql {
               RETURN NULL;
             END
             $runnel$""";
-    private static final String ROW_FUNCTION = """
-            CREATE OR REPLACE FUNCTION {}() RETURNS trigger
-            LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $runnel$
-            DECLARE
-              known boolean;
-            BEGIN
-              BEGIN
-                IF TG_OP = 'DELETE' THEN
-                  known := {};
-                ELSIF TG_OP <> 'TRUNCATE' THEN
-                  known := {};
-                END IF;
-              EXCEPTION WHEN OTHERS THEN
-                known := false;
-              END;
-            {}
-            {}
-              RETURN NULL;
-            END
-            $runnel$""";
+    private static final String LOOK_AT_OLD_ROWS = "SELECT {} INTO known FROM old_rows AS n LIMIT 1";
+    private static final String LOOK_AT_NEW_ROWS = "SELECT {} INTO known FROM new_rows AS n LIMIT 1";
+    private static final String LOOK_AT_ROW = "known := {}";
     private static final String STATEMENT_CHANGES = """
               IF NOT known THEN
                 INSERT INTO {} (xid, weight) VALUES (pg_current_xact_id(), {});
@@ -156,22 +139,14 @@ final class CaptureSql {
                 source.id(),
                 Sql.literal(Source.WAKE_UP_CHANNEL),
                 Sql.literal(Integer.toString(source.id())));
-        if (source.rowLevel()) {
-            return Sql.of(
-                    ROW_FUNCTION,
-                    source.function(),
-                    known("OLD", columns),
-                    known("NEW", columns),
-                    guarded(source, columns, rowChanges(source, columns)),
-                    wakeUp);
-        }
+        boolean rows = source.rowLevel();
         Sql known = known("n", columns);
         return Sql.of(
-                STATEMENT_FUNCTION,
+                FUNCTION,
                 source.function(),
-                known,
-                known,
-                guarded(source, columns, statementChanges(source, columns)),
+                rows ? Sql.of(LOOK_AT_ROW, known("OLD", columns)) : Sql.of(LOOK_AT_OLD_ROWS, known),
+                rows ? Sql.of(LOOK_AT_ROW, known("NEW", columns)) : Sql.of(LOOK_AT_NEW_ROWS, known),
+                guarded(source, columns, rows ? rowChanges(source, columns) : statementChanges(source, columns)),
                 wakeUp);
     }
 

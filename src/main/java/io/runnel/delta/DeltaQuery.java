@@ -12,8 +12,10 @@ import io.runnel.sql.QualifiedName;
 import io.runnel.sql.Sql;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Predicate;
 
 /**
@@ -55,6 +57,7 @@ final class DeltaQuery implements Deltas {
     private final Map<Operator, Integer> numbers = new HashMap<>();
     private final Map<Operator, Identifier> derived = new HashMap<>();
     private final List<Sql> expressions = new ArrayList<>();
+    private final Set<Identifier> defined = new HashSet<>();
     private int current;
 
     DeltaQuery(Operator root, Types types, Storage storage, Predicate<QualifiedName> changedTable, long changesMax) {
@@ -94,12 +97,16 @@ final class DeltaQuery implements Deltas {
             int caller = current;
             current = number(input);
             Sql delta = input.delta(this);
-            name = Identifier.of("d" + number(input) + " " + word(input));
+            name = name(number(input), word(input));
             expressions.add(Sql.of(EXPRESSION, name, delta));
             derived.put(input, name);
             current = caller;
         }
         return name.sql();
+    }
+
+    private static Identifier name(int operator, String purpose) {
+        return Identifier.of("d" + operator + " " + purpose);
     }
 
     private static String word(Operator operator) {
@@ -130,25 +137,25 @@ final class DeltaQuery implements Deltas {
 
     @Override
     public Identifier defined(Operator operator, String purpose) {
-        Sql derived = of(operator);
-        Identifier name = Identifier.of("d" + number(operator) + " " + purpose);
-        if (expressions.stream()
-                .noneMatch(expression -> expression.text().startsWith(name.sql().text()))) {
-            throw new IllegalStateException(derived.text() + " has no " + purpose);
+        Sql delta = of(operator);
+        Identifier name = name(number(operator), purpose);
+        if (!defined.contains(name)) {
+            throw new IllegalStateException(delta.text() + " has no " + purpose);
         }
         return name;
     }
 
     @Override
     public Identifier define(String purpose, Sql query) {
-        Identifier name = Identifier.of("d" + current + " " + purpose);
+        Identifier name = name(current, purpose);
         expressions.add(Sql.of(EXPRESSION, name, query));
+        defined.add(name);
         return name;
     }
 
     @Override
     public void write(String purpose, Sql statement) {
-        expressions.add(Sql.of(STATEMENT, Identifier.of("d" + current + " " + purpose), statement));
+        expressions.add(Sql.of(STATEMENT, name(current, purpose), statement));
     }
 
     @Override

@@ -1,5 +1,6 @@
 package io.runnel.fault;
 
+import static io.runnel.fault.Orders.TOTALS;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.runnel.SqlClient;
@@ -14,8 +15,6 @@ import org.junit.jupiter.api.Test;
 /** Two-phase commit: a transaction that has notified cannot be prepared, and one that is prepared may end days later. */
 class PreparedTransactionIT {
 
-    private static final String TOTALS =
-            "SELECT region, count(*) AS orders, sum(amount) AS total FROM orders GROUP BY region";
     private static final Map<String, String> TWO_PHASE = Map.of("max_prepared_transactions", "10");
 
     private static PostgresServer server;
@@ -40,8 +39,7 @@ class PreparedTransactionIT {
     @BeforeEach
     void build() throws Exception {
         client = new SqlClient(database);
-        client.run("CREATE TABLE orders (id bigserial PRIMARY KEY, region text, amount numeric)");
-        client.run("INSERT INTO orders (region, amount) SELECT 'r' || i % 4, i FROM generate_series(1, 100) AS i");
+        Orders.create(client);
         create("totals", TOTALS);
         client.assertSyncedEquals("totals", TOTALS);
     }
@@ -120,7 +118,7 @@ class PreparedTransactionIT {
             DataSource other = upgraded.createDatabase("upgraded");
             try (ServiceProcess its = ServiceProcess.start(upgraded, "upgraded")) {
                 try (SqlClient before = new SqlClient(other)) {
-                    before.run("CREATE TABLE orders (id bigserial PRIMARY KEY, region text, amount numeric)");
+                    Orders.createTable(before);
                     before.run(
                             "SELECT runnel.create_stream_table('totals', $query$" + TOTALS + "$query$, 'on-change')");
                     before.assertSyncedEquals("totals", TOTALS);

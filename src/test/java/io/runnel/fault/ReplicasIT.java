@@ -1,5 +1,6 @@
 package io.runnel.fault;
 
+import static io.runnel.fault.Orders.TOTALS;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.runnel.SqlClient;
@@ -14,8 +15,6 @@ import org.junit.jupiter.api.Test;
 /** Several services on one database, which knows them by a role that is no superuser. */
 class ReplicasIT {
 
-    private static final String TOTALS =
-            "SELECT region, count(*) AS orders, sum(amount) AS total FROM orders GROUP BY region";
     private static final String LEADING = "leading: this process schedules the refreshes";
     private static final Duration TAKEOVER_MAX = Duration.ofSeconds(10);
 
@@ -44,7 +43,7 @@ class ReplicasIT {
                     ServiceProcess other = ServiceProcess.launch(server.url("runnel", "shared"))) {
                 one.awaitReady();
                 other.awaitReady();
-                client.run("CREATE TABLE orders (id bigserial PRIMARY KEY, region text, amount numeric)");
+                Orders.createTable(client);
                 client.run("GRANT SELECT, TRIGGER ON orders TO runnel");
                 assertThat(one.send(
                                         "POST",

@@ -1,5 +1,6 @@
 package io.runnel.fault;
 
+import static io.runnel.fault.Orders.TOTALS;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.runnel.SqlClient;
@@ -16,8 +17,6 @@ import org.junit.jupiter.api.Test;
 /** PostgreSQL itself fails under a service that goes on living: it connects again, and no change is lost. */
 class ServerCrashIT {
 
-    private static final String TOTALS =
-            "SELECT region, count(*) AS orders, sum(amount) AS total FROM orders GROUP BY region";
     private static final String LARGE = "SELECT id, amount FROM orders WHERE amount > 20";
     private static final int ROUNDS = 2;
 
@@ -43,8 +42,7 @@ class ServerCrashIT {
     @BeforeEach
     void build() throws Exception {
         client = new SqlClient(database);
-        client.run("CREATE TABLE orders (id bigserial PRIMARY KEY, region text, amount numeric)");
-        client.run("INSERT INTO orders (region, amount) SELECT 'r' || i % 4, i FROM generate_series(1, 100) AS i");
+        Orders.create(client);
         create("totals", TOTALS, "on-change");
         create("large", LARGE, "100ms");
         client.assertSyncedEquals("totals", TOTALS);
