@@ -1,13 +1,6 @@
 package io.runnel.delta;
 
-import io.runnel.operator.AggregateCall;
-import io.runnel.operator.Aggregation;
 import io.runnel.operator.ColumnType;
-import io.runnel.operator.Distinct;
-import io.runnel.operator.Filter;
-import io.runnel.operator.Join;
-import io.runnel.operator.OneRow;
-import io.runnel.operator.Opaque;
 import io.runnel.operator.Operator;
 import io.runnel.operator.Projection;
 import io.runnel.operator.Scan;
@@ -60,7 +53,7 @@ public final class TreeTypes implements Types {
         for (Operator operator : computing(root)) {
             Identifier alias = Identifier.of("o" + joins.size());
             joins.add(Sql.of(PROBED, Results.query(operator), alias));
-            for (Identifier column : computed(operator)) {
+            for (Identifier column : operator.computed()) {
                 types.add(Sql.of(TYPE, alias, column));
                 collations.add(Sql.of(COLLATION, alias, column, alias, column));
             }
@@ -73,7 +66,7 @@ public final class TreeTypes implements Types {
         Map<Probed, ColumnType> probed = new HashMap<>();
         int next = 0;
         for (Operator operator : computing(root)) {
-            for (Identifier column : computed(operator)) {
+            for (Identifier column : operator.computed()) {
                 probed.put(new Probed(operator, column), answer.get(next++));
             }
         }
@@ -82,22 +75,9 @@ public final class TreeTypes implements Types {
 
     private static List<Operator> computing(Operator root) {
         return root.walk()
-                .filter(operator -> !computed(operator).isEmpty())
+                .filter(operator -> !operator.computed().isEmpty())
                 .distinct()
                 .toList();
-    }
-
-    private static List<Identifier> computed(Operator operator) {
-        if (operator instanceof Projection projection) {
-            return projection.outputs().stream()
-                    .filter(output -> output.expression().asColumn().isEmpty())
-                    .map(Projection.Output::name)
-                    .toList();
-        }
-        if (operator instanceof Aggregation aggregation) {
-            return aggregation.calls().stream().map(AggregateCall::name).toList();
-        }
-        return List.of();
     }
 
     @Override
@@ -127,20 +107,11 @@ public final class TreeTypes implements Types {
     }
 
     private ColumnType passedThrough(Operator operator, Identifier column) {
-        if (operator instanceof Filter
-                || operator instanceof Join
-                || operator instanceof Aggregation
-                || operator instanceof Distinct) {
-            for (Operator input : operator.inputs()) {
-                if (input.columns().contains(column)) {
-                    return type(input, column);
-                }
-            }
-        }
-        if (operator instanceof OneRow || operator instanceof Opaque) {
-            throw unknown(operator, column);
-        }
-        throw unknown(operator, column);
+        return operator.inputs().stream()
+                .filter(input -> input.columns().contains(column))
+                .findFirst()
+                .map(input -> type(input, column))
+                .orElseThrow(() -> unknown(operator, column));
     }
 
     /** PostgreSQL resolves the columns of a union to a common type; when the inputs differ, nothing is assumed of it. */

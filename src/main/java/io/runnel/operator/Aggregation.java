@@ -69,6 +69,11 @@ public record Aggregation(Operator input, List<Identifier> keys, List<AggregateC
     }
 
     @Override
+    public List<Identifier> computed() {
+        return calls.stream().map(AggregateCall::name).toList();
+    }
+
+    @Override
     public List<Operator> inputs() {
         return List.of(input);
     }

@@ -27,6 +27,14 @@ public sealed interface Operator
     /** The names of its columns, in order. */
     List<Identifier> columns();
 
+    /**
+     * Those of its columns whose type only PostgreSQL can tell, because it computes them. Any other column passes through
+     * from the first input that has it.
+     */
+    default List<Identifier> computed() {
+        return List.of();
+    }
+
     /** The operators that it reads, in order. */
     List<Operator> inputs();
 

@@ -46,23 +46,31 @@ public record Projection(Operator input, List<Output> outputs) implements Operat
     }
 
     @Override
+    public List<Identifier> computed() {
+        return outputs.stream()
+                .filter(output -> output.expression().asColumn().isEmpty())
+                .map(Output::name)
+                .toList();
+    }
+
+    @Override
     public List<Operator> inputs() {
         return List.of(input);
     }
 
     @Override
     public Sql delta(Deltas deltas) {
-        List<Sql> columns = new ArrayList<>(computed());
+        List<Sql> columns = new ArrayList<>(expressions());
         columns.add(Sql.of(WEIGHT));
         return Sql.of(PROJECTION, columns, deltas.of(input));
     }
 
     @Override
     public Sql result(States states) {
-        return Sql.of(PROJECTION, computed(), states.of(input));
+        return Sql.of(PROJECTION, expressions(), states.of(input));
     }
 
-    private List<Sql> computed() {
+    private List<Sql> expressions() {
         return outputs.stream()
                 .map(output -> Sql.of(OUTPUT, output.expression().over(INPUT), output.name()))
                 .toList();
