@@ -15,7 +15,7 @@ FROM (
   FROM "d1 changes" AS b
   LIMIT 1000
 ) AS d
-GROUP BY d."b id", d."b label"
+GROUP BY "d"."b id", "d"."b label"
 HAVING sum(d.weight) <> 0
 ),
 "d2 join" AS MATERIALIZED (
@@ -27,7 +27,7 @@ WHERE "r1"."a part" = "r2"."b id"
 "d3 net" AS MATERIALIZED (
 SELECT d."a id", d."a part", d."a price", d."b id", d."b label", sum(d.weight)::bigint AS weight
 FROM "d2 join" AS d
-GROUP BY d."a id", d."a part", d."a price", d."a price"::text COLLATE "C", d."b id", d."b label"
+GROUP BY "d"."a id", "d"."a part", "d"."a price", "d"."a price"::text COLLATE "C", "d"."b id", "d"."b label"
 HAVING sum(d.weight) <> 0
 ),
 "d3 touched" AS MATERIALIZED (

@@ -15,7 +15,7 @@ FROM (
   FROM "d0 changes" AS b
   LIMIT 1000
 ) AS d
-GROUP BY d."a id", d."a part", d."a price", d."a price"::text COLLATE "C"
+GROUP BY "d"."a id", "d"."a part", "d"."a price", "d"."a price"::text COLLATE "C"
 HAVING sum(d.weight) <> 0
 ),
 "d2 join" AS MATERIALIZED (

@@ -15,7 +15,7 @@ FROM (
   FROM "d1 changes" AS b
   LIMIT 1000
 ) AS d
-GROUP BY d."b id", d."b label"
+GROUP BY "d"."b id", "d"."b label"
 HAVING sum(d.weight) <> 0
 ),
 "d2 join" AS MATERIALIZED (

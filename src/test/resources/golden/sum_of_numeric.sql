@@ -15,13 +15,13 @@ FROM (
   FROM "d0 changes" AS b
   LIMIT 1000
 ) AS d
-GROUP BY d."a id", d."a part", d."a price", d."a price"::text COLLATE "C"
+GROUP BY "d"."a id", "d"."a part", "d"."a price", "d"."a price"::text COLLATE "C"
 HAVING sum(d.weight) <> 0
 ),
 "d1 net" AS MATERIALIZED (
 SELECT d."a id", d."a part", d."a price", sum(d.weight)::bigint AS weight
 FROM "d0 scan" AS d
-GROUP BY d."a id", d."a part", d."a price", d."a price"::text COLLATE "C"
+GROUP BY "d"."a id", "d"."a part", "d"."a price", "d"."a price"::text COLLATE "C"
 HAVING sum(d.weight) <> 0
 ),
 "d1 touched" AS MATERIALIZED (

@@ -15,7 +15,7 @@ FROM (
   FROM "d0 changes" AS b
   LIMIT 1000
 ) AS d
-GROUP BY d."a id"
+GROUP BY "d"."a id"
 HAVING sum(d.weight) <> 0
 ),
 "d1 changes" AS MATERIALIZED (
@@ -35,7 +35,7 @@ FROM (
   FROM "d1 changes" AS b
   LIMIT 1000
 ) AS d
-GROUP BY d."b id"
+GROUP BY "d"."b id"
 HAVING sum(d.weight) <> 0
 ),
 "d2 unionall" AS MATERIALIZED (

@@ -4,8 +4,10 @@ import io.runnel.operator.Aggregation;
 import io.runnel.operator.Distinct;
 import io.runnel.operator.Filter;
 import io.runnel.operator.Join;
+import io.runnel.operator.MarkJoin;
 import io.runnel.operator.OneRow;
 import io.runnel.operator.Operator;
+import io.runnel.operator.OuterJoin;
 import io.runnel.operator.Projection;
 import io.runnel.operator.Scan;
 import io.runnel.sql.Identifier;
@@ -59,6 +61,12 @@ public record ResultKey(List<Integer> columns, boolean nullable) {
             }
             return Optional.of(all);
         }
+        if (operator instanceof OuterJoin join) {
+            return outer(join, facts);
+        }
+        if (operator instanceof MarkJoin join) {
+            return keys(join.left(), facts);
+        }
         if (operator instanceof Aggregation aggregation) {
             return Optional.of(aggregation.keys());
         }
@@ -66,6 +74,24 @@ public record ResultKey(List<Integer> columns, boolean nullable) {
             return Optional.of(distinct.columns());
         }
         return operator instanceof OneRow ? Optional.of(List.of()) : Optional.empty();
+    }
+
+    /**
+     * A row of the left input occurs once without a match or with different keys of the right. Of a full join, a key that is
+     * null anyway could not be told from one that is missing.
+     */
+    private static Optional<List<Identifier>> outer(OuterJoin join, SourceFacts facts) {
+        List<Identifier> all = new ArrayList<>();
+        for (Operator input : join.inputs()) {
+            Optional<List<Identifier>> key = keys(input, facts);
+            boolean distinct = key.isPresent()
+                    && (!join.full() || key.get().stream().allMatch(column -> notNull(input, column, facts)));
+            if (!distinct) {
+                return Optional.empty();
+            }
+            all.addAll(key.get());
+        }
+        return Optional.of(all);
     }
 
     private static Optional<List<Identifier>> names(Scan scan, List<Identifier> key) {
@@ -112,6 +138,12 @@ public record ResultKey(List<Integer> columns, boolean nullable) {
         if (operator instanceof Filter || operator instanceof Join || operator instanceof Distinct) {
             return operator.inputs().stream()
                     .anyMatch(input -> input.columns().contains(column) && notNull(input, column, facts));
+        }
+        if (operator instanceof OuterJoin join) {
+            return !join.full() && notNull(join.left(), column, facts);
+        }
+        if (operator instanceof MarkJoin join) {
+            return column.equals(join.mark()) || notNull(join.left(), column, facts);
         }
         return operator instanceof Aggregation aggregation
                 && aggregation.keys().contains(column)

@@ -38,27 +38,32 @@ public final class Cancellation {
 
     private Cancellation() {}
 
+    /** What tells the rows of a relation apart: values where they have an equality, and texts where that is not enough. */
+    static List<Sql> image(Identifier relation, List<Identifier> columns, Function<Identifier, ColumnType> types) {
+        List<Sql> image = new ArrayList<>();
+        for (Identifier column : columns) {
+            ColumnType type = types.apply(column);
+            Sql value = Sql.of("{}.{}", relation, column);
+            if (type.equality() != ColumnType.Equality.NONE) {
+                image.add(value);
+            }
+            if (type.equality() != ColumnType.Equality.EXACT) {
+                image.add(type.image(value));
+            }
+        }
+        return image;
+    }
+
     /** The relation's columns and bigint weight, one row per image, none with weight 0. */
     public static Sql of(Sql relation, List<Identifier> columns, Function<Identifier, ColumnType> types) {
         if (columns.isEmpty()) {
             return Sql.of(UNGROUPED, relation);
         }
-        List<Sql> values = new ArrayList<>();
-        List<Sql> image = new ArrayList<>();
-        boolean comparable = true;
-        for (Identifier column : columns) {
-            ColumnType type = types.apply(column);
-            ColumnType.Equality equality = type.equality();
-            values.add(Sql.of(COLUMN, column));
-            if (equality == ColumnType.Equality.NONE) {
-                comparable = false;
-            } else {
-                image.add(Sql.of(COLUMN, column));
-            }
-            if (equality != ColumnType.Equality.EXACT) {
-                image.add(type.image(Sql.of(COLUMN, column)));
-            }
-        }
+        List<Sql> values =
+                columns.stream().map(column -> Sql.of(COLUMN, column)).toList();
+        List<Sql> image = image(Identifier.of("d"), columns, types);
+        boolean comparable =
+                columns.stream().noneMatch(column -> types.apply(column).equality() == ColumnType.Equality.NONE);
         List<Sql> outputs = new ArrayList<>(values);
         outputs.add(comparable ? Sql.of(SUM) : Sql.of(WEIGHT));
         return comparable

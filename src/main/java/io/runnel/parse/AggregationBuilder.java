@@ -81,7 +81,7 @@ final class AggregationBuilder {
             if (piece instanceof Aggregate aggregate) {
                 Optional<Identifier> own = pieces.size() == 1 ? name : Optional.empty();
                 translation.reference(call(aggregate, own), aggregate.tokens().get(0));
-            } else if (piece instanceof Scalar.Column) {
+            } else if (piece instanceof Scalar.Column || piece instanceof Scalar.Bare) {
                 translation.refuse(
                         "the column " + Texts.shortened(Texts.of(piece.tokens()))
                                 + " is neither grouped nor inside an aggregate, and has no delta rule yet",

@@ -22,6 +22,15 @@ record Condition(Expression expression, Optional<Unsupported> problem) {
         return problem.isEmpty() && !references.isEmpty() && columns.containsAll(references);
     }
 
+    /** Takes those out of {@code conditions} that are over these columns alone. */
+    static List<Condition> takeOver(List<Condition> conditions, Set<Identifier> columns) {
+        List<Condition> taken = conditions.stream()
+                .filter(condition -> condition.isOver(columns))
+                .toList();
+        conditions.removeAll(taken);
+        return taken;
+    }
+
     /** The rows for which all conditions are true. */
     static Operator filtered(Operator input, List<Condition> conditions) {
         List<Condition> understood = conditions.stream()

@@ -4,6 +4,7 @@ import io.runnel.operator.Expression;
 import io.runnel.operator.Unsupported;
 import io.runnel.parse.Build.CteInScope;
 import io.runnel.parse.Build.Tree;
+import io.runnel.parse.Scope.Merged;
 import io.runnel.parse.Scope.Place;
 import io.runnel.parse.Translation.Translated;
 import io.runnel.sql.Identifier;
@@ -11,7 +12,6 @@ import io.runnel.sql.QualifiedName;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 
@@ -168,46 +168,48 @@ final class FromBuilder {
         Scope scope = left.scope().plus(right.scope()).orElseThrow(() -> new Refusal(TWICE, operator));
         List<Condition> conditions = new ArrayList<>();
         join.on().ifPresent(on -> conditions.addAll(Condition.split(on, scope, build.problems())));
-        Map<Identifier, List<Place>> merged = new LinkedHashMap<>();
+        Map<Identifier, Merged> merged = new LinkedHashMap<>();
         for (Token column : join.using()) {
-            List<Place> lefts = left.scope().places(column.identifier());
-            List<Place> rights = right.scope().places(column.identifier());
+            Merged lefts = left.scope().merged(column.identifier());
+            Merged rights = right.scope().merged(column.identifier());
             conditions.add(using(column, lefts, rights));
-            List<Place> both = new ArrayList<>(lefts);
-            both.addAll(rights);
-            merged.put(column.identifier(), both);
+            merged.put(column.identifier(), merged(join.kind(), lefts, rights));
         }
-        Rows rows = new Rows.Inner(List.of(left.rows(), right.rows()), conditions);
-        if (join.kind() != Query.JoinKind.INNER) {
-            String label = Texts.of(join.operator()).replace(" OUTER", "");
-            Unsupported reason = build.problems().add(label + " has no delta rule yet", operator);
-            rows = new Rows.Outer(label.toLowerCase(Locale.ROOT), left.rows(), right.rows(), reason);
-        }
+        Rows rows = join.kind() == Query.JoinKind.INNER
+                ? new Rows.Inner(List.of(left.rows(), right.rows()), conditions)
+                : join.kind() == Query.JoinKind.RIGHT
+                        ? new Rows.Outer(right.rows(), left.rows(), conditions, false)
+                        : new Rows.Outer(left.rows(), right.rows(), conditions, join.kind() == Query.JoinKind.FULL);
         return named(join, rows, scope.merging(merged), left, right);
     }
 
-    private Condition using(Token column, List<Place> lefts, List<Place> rights) {
-        List<Place> all = new ArrayList<>(lefts);
-        all.addAll(rights);
-        boolean single = lefts.size() == 1 && rights.size() == 1;
-        boolean certain = single
-                || (!lefts.isEmpty()
-                        && !rights.isEmpty()
-                        && all.stream().allMatch(place -> place.type().isPresent())
-                        && all.stream().map(Place::type).distinct().count() == 1);
-        Translation equality = new Translation(build.problems());
-        if (certain) {
-            Optional<Identifier> left = lefts.get(0).resolve();
-            Optional<Identifier> right = rights.get(0).resolve();
-            if (left.isPresent() && right.isPresent()) {
-                equality.text("(");
-                equality.reference(left.get());
-                equality.text(" = ");
-                equality.reference(right.get());
-                equality.text(")");
-                Translated done = equality.done();
-                return new Condition(done.expression(), done.problem());
-            }
+    /** Of an inner join PostgreSQL takes either side, which differ in their type at most. */
+    private static Merged merged(Query.JoinKind kind, Merged lefts, Merged rights) {
+        List<Place> all = new ArrayList<>(lefts.places());
+        all.addAll(rights.places());
+        boolean sameType = all.stream().allMatch(place -> place.type().isPresent())
+                && all.stream().map(Place::type).distinct().count() == 1;
+        boolean certain = lefts.certain() && rights.certain();
+        return switch (kind) {
+            case INNER -> new Merged(lefts.places(), certain && sameType);
+            case LEFT -> lefts;
+            case RIGHT -> rights;
+            case FULL -> new Merged(all, certain);
+        };
+    }
+
+    private Condition using(Token column, Merged lefts, Merged rights) {
+        Optional<Expression> left = lefts.expression();
+        Optional<Expression> right = rights.expression();
+        if (left.isPresent() && right.isPresent()) {
+            Translation equality = new Translation(build.problems());
+            equality.text("(");
+            equality.expression(left.get());
+            equality.text(" = ");
+            equality.expression(right.get());
+            equality.text(")");
+            Translated done = equality.done();
+            return new Condition(done.expression(), done.problem());
         }
         String reason = "which columns USING joins is not certain: " + Texts.shortened(column.text());
         return new Condition(

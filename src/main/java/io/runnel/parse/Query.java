@@ -61,10 +61,7 @@ record Query(Optional<With> with, Body body, List<Scalar.Sort> order, Optional<S
             if (piece instanceof Scalar.Column column) {
                 return column.column();
             }
-            boolean merged = piece instanceof Scalar.Refused
-                    && piece.tokens().size() == 1
-                    && piece.tokens().get(0).isName();
-            return merged ? piece.tokens().get(0).identifier() : UNNAMED;
+            return piece instanceof Scalar.Bare bare ? bare.token().identifier() : UNNAMED;
         }
     }
 
@@ -112,7 +109,6 @@ record Query(Optional<With> with, Body body, List<Scalar.Sort> order, Optional<S
     /**
      * A join.
      *
-     * @param kind the words before JOIN, the last of them first: empty, INNER, CROSS, LEFT, …; NATURAL wins
      * @param operator the words up to JOIN
      */
     record Joined(
@@ -126,11 +122,12 @@ record Query(Optional<With> with, Body body, List<Scalar.Sort> order, Optional<S
             Alias alias)
             implements Source {}
 
-    /** What a join is as far as we care. */
+    /** What becomes of rows without a match. CROSS is INNER; PostgreSQL prints NATURAL as USING. */
     enum JoinKind {
         INNER,
-        OUTER,
-        NATURAL
+        LEFT,
+        RIGHT,
+        FULL
     }
 
     /**

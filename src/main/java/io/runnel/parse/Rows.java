@@ -5,13 +5,14 @@ import io.runnel.operator.Join;
 import io.runnel.operator.OneRow;
 import io.runnel.operator.Opaque;
 import io.runnel.operator.Operator;
+import io.runnel.operator.OuterJoin;
 import io.runnel.operator.Unsupported;
 import io.runnel.sql.Identifier;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /** FROM as a tree of inputs, before it is known which of their columns are read. */
@@ -19,6 +20,11 @@ sealed interface Rows {
 
     /** All columns in the order in which {@code *} would list them, where nothing is merged. */
     List<Scope.Place> places();
+
+    /** The names of its columns in the tree. */
+    default Set<Identifier> columns() {
+        return Set.copyOf(operator(List.of()).columns());
+    }
 
     /** The operator that yields the rows for which all of {@code where} is true. */
     Operator operator(List<Condition> where);
@@ -45,6 +51,11 @@ sealed interface Rows {
             return inputs.stream().flatMap(input -> input.places().stream()).toList();
         }
 
+        @Override
+        public Set<Identifier> columns() {
+            return inputs.stream().flatMap(input -> input.columns().stream()).collect(Collectors.toSet());
+        }
+
         /**
          * One join of all inputs, whatever the nesting: inner joins are associative, and ON means the same as WHERE.
          * A condition on a single input filters that input.
@@ -55,14 +66,11 @@ sealed interface Rows {
             List<Condition> conditions = new ArrayList<>();
             flatten(flat, conditions);
             conditions.addAll(where);
-            if (flat.isEmpty()) {
-                return Condition.filtered(new OneRow(), conditions);
-            }
-            List<Operator> operators =
-                    flat.stream().map(input -> input.operator(List.of())).toList();
-            return operators.size() == 1
-                    ? Condition.filtered(operators.get(0), conditions)
-                    : joined(operators, conditions);
+            return switch (flat.size()) {
+                case 0 -> Condition.filtered(new OneRow(), conditions);
+                case 1 -> flat.get(0).operator(conditions);
+                default -> joined(flat, conditions);
+            };
         }
 
         private void flatten(List<Rows> flat, List<Condition> conditions) {
@@ -76,16 +84,11 @@ sealed interface Rows {
             conditions.addAll(on);
         }
 
-        private static Operator joined(List<Operator> operators, List<Condition> conditions) {
+        private static Operator joined(List<Rows> inputs, List<Condition> conditions) {
             List<Condition> rest = new ArrayList<>(conditions);
             List<Operator> filtered = new ArrayList<>();
-            for (Operator operator : operators) {
-                Set<Identifier> columns = new HashSet<>(operator.columns());
-                List<Condition> own = rest.stream()
-                        .filter(condition -> condition.isOver(columns))
-                        .toList();
-                rest.removeAll(own);
-                filtered.add(Condition.filtered(operator, own));
+            for (Rows input : inputs) {
+                filtered.add(input.operator(Condition.takeOver(rest, input.columns())));
             }
             List<Condition> refused = rest.stream()
                     .filter(condition -> condition.problem().isPresent())
@@ -96,8 +99,13 @@ sealed interface Rows {
         }
     }
 
-    /** A join without a delta rule. */
-    record Outer(String label, Rows left, Rows right, Unsupported reason) implements Rows {
+    /**
+     * A left or full outer join.
+     *
+     * @param on what is over the right input alone filters that of a left join; what is over the left input alone does not,
+     *     since a row for which it is false is kept
+     */
+    record Outer(Rows left, Rows right, List<Condition> on, boolean full) implements Rows {
         @Override
         public List<Scope.Place> places() {
             return Stream.concat(left.places().stream(), right.places().stream())
@@ -105,12 +113,25 @@ sealed interface Rows {
         }
 
         @Override
+        public Set<Identifier> columns() {
+            return Stream.concat(left.columns().stream(), right.columns().stream())
+                    .collect(Collectors.toSet());
+        }
+
+        @Override
         public Operator operator(List<Condition> where) {
-            Operator leftRows = left.operator(List.of());
-            Operator rightRows = right.operator(List.of());
-            List<Identifier> columns = Stream.concat(leftRows.columns().stream(), rightRows.columns().stream())
-                    .toList();
-            return Condition.filtered(new Opaque(label, List.of(leftRows, rightRows), columns, reason), where);
+            List<Condition> above = new ArrayList<>(where);
+            List<Condition> rest = new ArrayList<>(on);
+            Operator kept = left.operator(full ? List.of() : Condition.takeOver(above, left.columns()));
+            Operator padded = right.operator(full ? List.of() : Condition.takeOver(rest, right.columns()));
+            Optional<Unsupported> problem = rest.stream()
+                    .flatMap(condition -> condition.problem().stream())
+                    .findFirst();
+            Expression condition = rest.isEmpty() ? Expression.text("true") : Condition.all(rest);
+            OuterJoin join = new OuterJoin(kept, padded, condition, full);
+            return Condition.filtered(
+                    problem.isEmpty() ? join : new Opaque(join.label(), join.inputs(), join.columns(), problem.get()),
+                    above);
         }
     }
 }

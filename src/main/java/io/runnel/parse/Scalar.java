@@ -36,6 +36,14 @@ record Scalar(List<Piece> pieces) {
         }
     }
 
+    /** A name that stands alone: a column that USING has merged, or something that is not understood. */
+    record Bare(Token token) implements Piece {
+        @Override
+        public List<Token> tokens() {
+            return List.of(token);
+        }
+    }
+
     /**
      * A call of an aggregate function.
      *

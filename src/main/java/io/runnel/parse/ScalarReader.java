@@ -1,5 +1,6 @@
 package io.runnel.parse;
 
+import io.runnel.parse.Scalar.Bare;
 import io.runnel.parse.Scalar.Column;
 import io.runnel.parse.Scalar.Piece;
 import io.runnel.parse.Scalar.Refused;
@@ -309,6 +310,8 @@ final class ScalarReader {
             pieces.add(new Column(path));
         } else if (path.size() == 1 && isNotAColumn(at, next)) {
             pieces.add(new Word(path.get(0)));
+        } else if (path.size() == 1) {
+            pieces.add(new Bare(path.get(0)));
         } else {
             pieces.add(new Refused(path, "this construct is not understood: " + Texts.shortened(Texts.of(path))));
         }

@@ -1,6 +1,8 @@
 package io.runnel.parse;
 
+import io.runnel.operator.Expression;
 import io.runnel.sql.Identifier;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -13,7 +15,37 @@ import java.util.Optional;
  * @param merged the columns behind a name that USING has merged
  * @param closed whether every column is known; otherwise something unsupported is in it
  */
-record Scope(Map<Identifier, Columns> relations, Map<Identifier, List<Place>> merged, boolean closed) {
+record Scope(Map<Identifier, Columns> relations, Map<Identifier, Merged> merged, boolean closed) {
+
+    /**
+     * A column that USING has merged.
+     *
+     * @param places what it is; of several, the first that is not null
+     * @param certain whether another reading would have the same values
+     */
+    record Merged(List<Place> places, boolean certain) {
+        Merged {
+            places = List.copyOf(places);
+        }
+
+        /** The column as an expression; empty if it is not known. */
+        Optional<Expression> expression() {
+            List<Expression.Part> parts = new ArrayList<>();
+            for (Place place : places) {
+                Optional<Identifier> column = place.resolve();
+                if (column.isEmpty()) {
+                    return Optional.empty();
+                }
+                parts.add(new Expression.Text(parts.isEmpty() ? "COALESCE(" : ", "));
+                parts.add(new Expression.Reference(column.get()));
+            }
+            if (!certain || parts.isEmpty()) {
+                return Optional.empty();
+            }
+            parts.add(new Expression.Text(")"));
+            return Optional.of(new Expression(parts.size() == 3 ? parts.subList(1, 2) : parts));
+        }
+    }
 
     /** A column of an item of FROM. */
     record Place(Input input, Identifier label) {
@@ -51,13 +83,13 @@ record Scope(Map<Identifier, Columns> relations, Map<Identifier, List<Place>> me
                 return Optional.empty();
             }
         }
-        Map<Identifier, List<Place>> allMerged = new LinkedHashMap<>(merged);
+        Map<Identifier, Merged> allMerged = new LinkedHashMap<>(merged);
         allMerged.putAll(other.merged);
         return Optional.of(new Scope(both, allMerged, closed && other.closed));
     }
 
-    Scope merging(Map<Identifier, List<Place>> columns) {
-        Map<Identifier, List<Place>> all = new LinkedHashMap<>(merged);
+    Scope merging(Map<Identifier, Merged> columns) {
+        Map<Identifier, Merged> all = new LinkedHashMap<>(merged);
         all.putAll(columns);
         return new Scope(relations, all, closed);
     }
@@ -68,13 +100,15 @@ record Scope(Map<Identifier, Columns> relations, Map<Identifier, List<Place>> me
                 .flatMap(Place::resolve);
     }
 
-    /** The columns that a name without relation may mean: the merged ones, or that of every alias that has it. */
-    List<Place> places(Identifier label) {
-        if (merged.containsKey(label)) {
-            return merged.get(label);
+    /** The column that a name without relation means: a merged one, or that of the only alias that has it. */
+    Merged merged(Identifier label) {
+        Merged known = merged.get(label);
+        if (known != null) {
+            return known;
         }
-        return relations.values().stream()
+        List<Place> places = relations.values().stream()
                 .flatMap(columns -> columns.find(label).stream())
                 .toList();
+        return new Merged(places, places.size() == 1);
     }
 }

@@ -63,14 +63,8 @@ final class SourceReader {
     private Joined join(Source left) {
         int from = cursor.at();
         Token first = cursor.peek();
-        JoinKind kind = cursor.accept("NATURAL").isPresent() ? JoinKind.NATURAL : JoinKind.INNER;
         boolean cross = cursor.accept("CROSS").isPresent();
-        if (cursor.isKeyword("LEFT") || cursor.isKeyword("RIGHT") || cursor.isKeyword("FULL")) {
-            kind = JoinKind.OUTER;
-            cursor.skip(cursor.peek(1).isKeyword("OUTER") ? 2 : 1);
-        } else if (!cross && cursor.isKeyword("INNER")) {
-            cursor.skip(1);
-        }
+        JoinKind kind = cross ? JoinKind.INNER : kind();
         cursor.expect("JOIN");
         List<Token> operator = cursor.tokens(from, cursor.at());
         Source right = single();
@@ -80,10 +74,23 @@ final class SourceReader {
         if (!using.isEmpty() && cursor.accept("AS").isPresent()) {
             usingAlias = Optional.of(cursor.expectName().identifier());
         }
-        if (on.isEmpty() && using.isEmpty() && !cross && kind != JoinKind.NATURAL) {
+        if (on.isEmpty() && using.isEmpty() && !cross) {
             throw Refusal.notUnderstood(first);
         }
         return new Joined(kind, operator, left, right, on, using, usingAlias, NO_ALIAS);
+    }
+
+    private JoinKind kind() {
+        if (cursor.isKeyword("JOIN") || cursor.accept("INNER").isPresent()) {
+            return JoinKind.INNER;
+        }
+        JoinKind kind =
+                cursor.isKeyword("LEFT") ? JoinKind.LEFT : cursor.isKeyword("RIGHT") ? JoinKind.RIGHT : JoinKind.FULL;
+        cursor.expect(kind.name());
+        if (cursor.isKeyword("OUTER")) {
+            cursor.skip(1);
+        }
+        return kind;
     }
 
     private Source single() {

@@ -36,6 +36,8 @@ final class Translation {
         for (Piece piece : scalar.pieces()) {
             if (piece instanceof Scalar.Column column) {
                 translation.column(column, scope);
+            } else if (piece instanceof Scalar.Bare bare) {
+                translation.bare(bare, scope);
             } else {
                 translation.piece(piece);
             }
@@ -67,6 +69,18 @@ final class Translation {
             String shown = Texts.shortened(Texts.of(column.tokens()));
             refuse("the column " + shown + " is not one that changes are captured for", column);
         }
+    }
+
+    void bare(Scalar.Bare bare, Scope scope) {
+        Optional<Expression> merged = scope.merged(bare.token().identifier()).expression();
+        if (merged.isEmpty()) {
+            piece(bare);
+            return;
+        }
+        if (bare.token().spaced() && !isEmpty()) {
+            text.append(' ');
+        }
+        expression(merged.get());
     }
 
     void reference(Identifier name, Token first) {

@@ -8,8 +8,10 @@ import io.runnel.operator.Distinct;
 import io.runnel.operator.Expression;
 import io.runnel.operator.Filter;
 import io.runnel.operator.Join;
+import io.runnel.operator.MarkJoin;
 import io.runnel.operator.OneRow;
 import io.runnel.operator.Operator;
+import io.runnel.operator.OuterJoin;
 import io.runnel.operator.Projection;
 import io.runnel.operator.Scan;
 import io.runnel.operator.Types;
@@ -40,6 +42,7 @@ final class OperatorExamples {
             Map.entry("a flag", new ColumnType("boolean", Equality.EXACT, true)),
             Map.entry("b id", new ColumnType("bigint", Equality.EXACT, true)),
             Map.entry("b label", new ColumnType("text", Equality.EXACT, true)),
+            Map.entry("mark", new ColumnType("boolean", Equality.EXACT, true)),
             Map.entry("result", new ColumnType("bigint", Equality.EXACT, true)));
 
     static final Types TYPES = (operator, column) -> {
@@ -88,6 +91,15 @@ final class OperatorExamples {
                         "join_with_one_row",
                         new Join(List.of(SCAN_A, new OneRow()), Optional.of(expression("\"a part\"", " = 1"))),
                         Set.of(A)),
+                new Example("left_join", new OuterJoin(SCAN_A, SCAN_B, SAME_ID, false), Set.of(A, B)),
+                new Example("left_join_with_changed_left", new OuterJoin(SCAN_A, SCAN_B, SAME_ID, false), Set.of(A)),
+                new Example("left_join_with_changed_right", new OuterJoin(SCAN_A, SCAN_B, SAME_ID, false), Set.of(B)),
+                new Example("full_join", new OuterJoin(SCAN_A, SCAN_B, SAME_ID, true), Set.of(A, B)),
+                new Example("mark_join", new MarkJoin(SCAN_A, SCAN_B, SAME_ID, Identifier.of("mark")), Set.of(A, B)),
+                new Example(
+                        "mark_join_without_columns",
+                        new MarkJoin(scan(A), scan(B), Expression.text("true"), Identifier.of("mark")),
+                        Set.of(B)),
                 new Example("union_all", union(), Set.of(A, B)),
                 new Example("union_all_with_one_changed_branch", union(), Set.of(B)),
                 new Example("distinct", new Distinct(scan(A, "part", "price")), Set.of(A)),

@@ -79,3 +79,17 @@ SELECT t_1.id FROM customers t_1, customers, products "t.1" WHERE t_1.id = custo
 SELECT current_date > date '2024-01-01' AS d, current_user IS NOT NULL AS u, now() > ordered_at AS n FROM orders;
 /* 16 */ SELECT name IS JSON AS j, id FROM customers WHERE (note::text IS JSON OBJECT);
 /* 17 */ SELECT JSON_VALUE(note, '$.k' RETURNING int DEFAULT 0 ON EMPTY) AS v, JSON_QUERY(note, '$.k ? (@ > $x)' PASSING id AS x WITH WRAPPER) AS q FROM customers;
+SELECT c.id FROM customers c LEFT JOIN orders o ON o.customer_id = c.id;
+SELECT c.id, o.price FROM customers c RIGHT JOIN orders o ON o.customer_id = c.id AND c.vip AND o.quantity > 1;
+SELECT c.id, o.id AS o FROM customers c FULL JOIN orders o ON o.customer_id = c.id WHERE c.vip;
+SELECT id, c.name FROM customers c FULL JOIN orders o USING (id);
+SELECT id, c.name, p.name AS product FROM customers c FULL JOIN orders o USING (id) LEFT JOIN products p USING (id) WHERE id > 3;
+SELECT id, count(*) FROM customers c FULL JOIN orders o USING (id) GROUP BY id HAVING id IS NOT NULL;
+SELECT id, region, c.name FROM customers c RIGHT OUTER JOIN (SELECT id, region FROM products) p USING (id, region) WHERE id < 5;
+SELECT c.id, o.price, i.quantity, p.name FROM customers c LEFT JOIN (orders o JOIN items i ON i.order_id = o.id) ON o.customer_id = c.id LEFT JOIN products p ON p.id = i.product_id WHERE c.vip AND p.name IS NULL;
+SELECT c.region, count(o.id) AS orders, sum(o.price) AS total FROM customers c LEFT JOIN orders o ON o.customer_id = c.id AND o.quantity BETWEEN 1 AND 3 GROUP BY c.region;
+SELECT a.id, b.id AS b, c.id AS c FROM products a LEFT JOIN products b ON b.parent_id = a.id LEFT JOIN products c ON c.parent_id = b.id AND a.region = 'north';
+SELECT a.id, b.id AS b FROM products a LEFT JOIN products b ON a.id < b.id AND b.id < a.id + 3;
+SELECT a.id FROM products a LEFT JOIN customers b ON true JOIN orders o ON o.id = a.id WHERE coalesce(b.vip, true);
+SELECT j.x, j.y, j.z FROM (customers c LEFT JOIN (SELECT id AS i, parent_id AS p FROM products) p ON c.id = p.i) j(x, y, z);
+SELECT a.n, b.n AS m FROM (SELECT region, count(*) AS n FROM customers GROUP BY region) a FULL JOIN (SELECT region, count(*) AS n FROM products GROUP BY region) b ON a.region = b.region;

@@ -64,9 +64,10 @@ final class RandomFrom {
         if (relations == 2 && dice.once(5)) {
             List<String> names = shared(relation);
             if (!names.isEmpty()) {
+                String kind = dice.text("", "", "LEFT ", "RIGHT ", "FULL ") + "JOIN ";
                 return dice.once(2) && all(relation, names)
-                        ? "NATURAL JOIN " + item
-                        : "JOIN " + item + " USING (" + dice.of(names) + ")";
+                        ? "NATURAL " + kind + item
+                        : kind + item + " USING (" + dice.of(names) + ")";
             }
         }
         if (relations == 2 && dice.once(12) && RandomSchema.TABLES.contains(relation)) {
@@ -84,7 +85,8 @@ final class RandomFrom {
             both.addAll(mine);
             conditions.add(new RandomExpressions(dice, both).predicate(1));
         }
-        return dice.text("JOIN ", "INNER JOIN ") + item + " ON " + String.join(" AND ", conditions);
+        return dice.text("JOIN ", "INNER JOIN ", "LEFT JOIN ", "RIGHT JOIN ") + item + " ON "
+                + String.join(" AND ", conditions);
     }
 
     /** What tells rows apart well enough that joins stay small. */
