@@ -211,6 +211,7 @@ public class PlanCache implements Plans {
                                         new DeltaPlan(compilation.root(), types, stored, compilation.target(table)))
                         : Optional.empty(),
                 compilation.timeDependent(),
+                differential && table.refreshMode().equals("AUTO"),
                 new Shape(compilation.root(), compilation.facts()).expression());
     }
 }

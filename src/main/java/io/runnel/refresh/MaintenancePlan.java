@@ -23,6 +23,7 @@ import java.util.Optional;
  * @param sources the tables that it reads
  * @param delta how changes are applied; empty in mode FULL
  * @param timeDependent whether the result changes although no source does
+ * @param automatic whether each refresh may choose to compute everything anew, because the mode is AUTO
  */
 public record MaintenancePlan(
         long id,
@@ -36,6 +37,7 @@ public record MaintenancePlan(
         List<SourceTable> sources,
         Optional<DeltaPlan> delta,
         boolean timeDependent,
+        boolean automatic,
         Sql shape) {
 
     /**

@@ -1,6 +1,5 @@
 package io.runnel.refresh;
 
-import io.runnel.delta.DeltaPlan;
 import io.runnel.postgres.Database;
 import io.runnel.postgres.Failure;
 import io.runnel.postgres.Row;
@@ -9,14 +8,12 @@ import io.runnel.refresh.MaintenancePlan.SourceTable;
 import io.runnel.sql.Identifier;
 import io.runnel.sql.QualifiedName;
 import io.runnel.sql.Sql;
-import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.enterprise.event.Event;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
 import org.jboss.logging.Logger;
@@ -37,31 +34,31 @@ public class Refresher {
     /** How often a refresh that finds another one running, or its definition changed, is tried again. */
     public static final int ATTEMPTS_MAX = 30;
 
-    /** Whether every refresh is compared with the query before it commits; costs a recomputation. */
     private static final Logger LOG = Logger.getLogger(Refresher.class);
 
+    /** Whether every refresh is compared with the query before it commits; costs a recomputation. */
     private final boolean verified;
 
     private final Database database;
     private final Plans plans;
+    private final RefreshCosts costs;
     private final Event<RefreshCompleted> completed;
     private final Event<RefreshFailed> failed;
 
     Refresher(
             Database database,
             Plans plans,
+            RefreshCosts costs,
             Event<RefreshCompleted> completed,
             Event<RefreshFailed> failed,
             @ConfigProperty(name = "runnel.refresh.verify", defaultValue = "false") boolean verified) {
         this.verified = verified;
         this.database = database;
         this.plans = plans;
+        this.costs = costs;
         this.completed = completed;
         this.failed = failed;
     }
-
-    /** What a refresh wrote. */
-    private record Written(long inserted, long updated, long deleted) {}
 
     private record Outcome(RefreshReport report, Situation situation) {}
 
@@ -178,18 +175,28 @@ public class Refresher {
         }
         Optional<String> reason = fullReason.or(() -> situation.fullReason(plan));
         if (reason.isPresent()) {
-            return full(session, plan, situation, reason.get());
+            return full(session, plan, situation, new PlanChoice(true, reason.get()), false);
         }
         if (situation.changes() == 0) {
             return nothing(session, plan, situation);
         }
         if (!plan.delta().orElseThrow().reads(situation.changed())) {
-            return advance(session, plan, situation, "DIFFERENTIAL", "changes", new Written(0, 0, 0));
+            return advance(session, plan, situation, "DIFFERENTIAL", "changes", Written.NOTHING);
         }
+        return costs.choose(session, plan, situation)
+                .flatMap(choice -> choice.full()
+                        ? full(session, plan, situation, choice, true)
+                        : differential(session, plan, situation, choice));
+    }
+
+    private Uni<RefreshReport> differential(
+            Session session, MaintenancePlan plan, Situation situation, PlanChoice choice) {
         Optional<Sql> delta = plan.delta().orElseThrow().refresh(situation.changed(), situation.changes());
         if (delta.isEmpty()) {
-            return full(session, plan, situation, "more sources changed at once than a differential refresh joins");
+            String reason = "more sources changed at once than a differential refresh joins";
+            return full(session, plan, situation, new PlanChoice(true, reason), false);
         }
+        long began = System.nanoTime();
         return asOwner(
                         session,
                         plan,
@@ -197,8 +204,9 @@ public class Refresher {
                                 session, plan, delta.get(), situation.frontier().orElseThrow()))
                 .onFailure(failure -> NotApplicable.because(failure, verified))
                 .transform(NotApplicable::new)
+                .call(written -> costs.applied(session, plan, situation, PlanChoice.secondsSince(began)))
                 .call(written -> check(session, plan))
-                .flatMap(written -> advance(session, plan, situation, "DIFFERENTIAL", "changes", written));
+                .flatMap(written -> advance(session, plan, situation, "DIFFERENTIAL", choice.reason(), written));
     }
 
     private Uni<Void> check(Session session, MaintenancePlan plan) {
@@ -224,85 +232,21 @@ public class Refresher {
                 : Uni.createFrom().item(report);
     }
 
-    private Uni<RefreshReport> full(Session session, MaintenancePlan plan, Situation situation, String reason) {
-        return asOwner(
-                        session,
-                        plan,
-                        () -> session.one(Sql.of(
-                                        "SELECT EXISTS (SELECT FROM {}) AS filled",
-                                        plan.target().table()))
-                                .flatMap(row -> row.orElseThrow().truth("filled")
-                                        ? differences(session, plan)
-                                        : fill(session, plan)))
-                .call(written -> asOwner(session, plan, () -> auxiliaries(session, plan)))
-                .call(written -> standings(session, plan, situation))
+    /** @param chosen whether the changes could have been applied instead */
+    private Uni<RefreshReport> full(
+            Session session, MaintenancePlan plan, Situation situation, PlanChoice choice, boolean chosen) {
+        long began = System.nanoTime();
+        Recomputation anew = new Recomputation(session, plan);
+        return asOwner(session, plan, anew::contents)
+                .call(written -> asOwner(session, plan, anew::auxiliaries))
+                .call(written -> costs.anew(session, plan, situation, PlanChoice.secondsSince(began), chosen))
+                .call(written -> anew.standings(situation))
                 .call(written -> session.query(RefreshSql.ACTIVATE, plan.id()))
-                .flatMap(written -> advance(session, plan, situation, "FULL", reason, written));
-    }
-
-    private Uni<Written> fill(Session session, MaintenancePlan plan) {
-        Sql insert = Sql.of(
-                "WITH filled AS (INSERT INTO {} ({}) SELECT {} FROM {} AS v RETURNING 1) SELECT count(*) AS inserted FROM filled",
-                plan.target().table(),
-                plan.target().columns(),
-                plan.viewColumns().stream()
-                        .map(column -> Sql.of("v.{}", column))
-                        .toList(),
-                plan.view());
-        return session.one(insert)
-                .map(row -> new Written(row.orElseThrow().number("inserted"), 0, 0))
-                .call(written ->
-                        session.execute(Sql.of("ANALYZE {}", plan.target().table())));
-    }
-
-    private Uni<Written> differences(Session session, MaintenancePlan plan) {
-        return session.one(DeltaPlan.differences(plan.target(), plan.view(), plan.viewColumns()))
-                .flatMap(row -> written(plan, row.orElseThrow()));
+                .flatMap(written -> advance(session, plan, situation, "FULL", choice.reason(), written));
     }
 
     private Uni<Written> apply(Session session, MaintenancePlan plan, Sql delta, String frontier) {
-        return session.one(delta, frontier).flatMap(row -> written(plan, row.orElseThrow()));
-    }
-
-    private Uni<Written> written(MaintenancePlan plan, Row row) {
-        long inserted = row.number("inserted");
-        long updated = row.number("updated");
-        long deleted = row.number("deleted");
-        if (inserted + updated != row.number("came") || deleted + updated != row.number("gone")) {
-            return Uni.createFrom().failure(RefreshFailures.inconsistent(plan));
-        }
-        return Uni.createFrom().item(new Written(inserted, updated, deleted));
-    }
-
-    private Uni<Void> auxiliaries(Session session, MaintenancePlan plan) {
-        Map<QualifiedName, Sql> tables =
-                plan.delta().map(DeltaPlan::auxiliaryTables).orElse(Map.of());
-        return Multi.createFrom()
-                .iterable(tables.entrySet())
-                .onItem()
-                .transformToUniAndConcatenate(table -> session.execute(Sql.of(
-                        "DELETE FROM {};\nINSERT INTO {} {};\nANALYZE {}",
-                        table.getKey(),
-                        table.getKey(),
-                        table.getValue(),
-                        table.getKey())))
-                .collect()
-                .asList()
-                .replaceWithVoid();
-    }
-
-    private Uni<Void> standings(Session session, MaintenancePlan plan, Situation situation) {
-        List<Uni<List<Row>>> updates = new ArrayList<>();
-        for (int i = 0; i < plan.sources().size(); i++) {
-            SourceTable source = plan.sources().get(i);
-            if (source.source().isPresent()) {
-                String now = situation.standings().get(i);
-                updates.add(session.query(RefreshSql.STANDING, plan.id(), source.relation(), now));
-            }
-        }
-        return updates.isEmpty()
-                ? Uni.createFrom().voidItem()
-                : Uni.join().all(updates).andFailFast().replaceWithVoid();
+        return session.one(delta, frontier).flatMap(row -> Written.of(plan, row.orElseThrow()));
     }
 
     private Uni<RefreshReport> advance(
@@ -311,7 +255,7 @@ public class Refresher {
                         RefreshSql.ADVANCE,
                         plan.id(),
                         situation.snapshot(),
-                        written.inserted() + written.updated() + written.deleted(),
+                        written.rows(),
                         situation.refreshRequests(),
                         situation.reinitializeRequests(),
                         mode,

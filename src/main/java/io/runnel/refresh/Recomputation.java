@@ -1,0 +1,78 @@
+package io.runnel.refresh;
+
+import io.runnel.delta.DeltaPlan;
+import io.runnel.postgres.Row;
+import io.runnel.postgres.Session;
+import io.runnel.refresh.MaintenancePlan.SourceTable;
+import io.runnel.sql.QualifiedName;
+import io.runnel.sql.Sql;
+import io.smallrye.mutiny.Multi;
+import io.smallrye.mutiny.Uni;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+
+/** The statements of a refresh in full: the visible table, the auxiliary tables, and what the sources look like. */
+record Recomputation(Session session, MaintenancePlan plan) {
+
+    /** Makes the visible table equal to the query, writing the differences only, unless it is empty. */
+    Uni<Written> contents() {
+        return session.one(Sql.of(
+                        "SELECT EXISTS (SELECT FROM {}) AS filled",
+                        plan.target().table()))
+                .flatMap(row -> row.orElseThrow().truth("filled") ? differences() : fill());
+    }
+
+    private Uni<Written> fill() {
+        Sql insert = Sql.of(
+                "WITH filled AS (INSERT INTO {} ({}) SELECT {} FROM {} AS v RETURNING 1) SELECT count(*) AS inserted FROM filled",
+                plan.target().table(),
+                plan.target().columns(),
+                plan.viewColumns().stream()
+                        .map(column -> Sql.of("v.{}", column))
+                        .toList(),
+                plan.view());
+        return session.one(insert)
+                .map(row -> new Written(row.orElseThrow().number("inserted"), 0, 0))
+                .call(written ->
+                        session.execute(Sql.of("ANALYZE {}", plan.target().table())));
+    }
+
+    private Uni<Written> differences() {
+        return session.one(DeltaPlan.differences(plan.target(), plan.view(), plan.viewColumns()))
+                .flatMap(row -> Written.of(plan, row.orElseThrow()));
+    }
+
+    /** Computes the auxiliary tables anew. */
+    Uni<Void> auxiliaries() {
+        Map<QualifiedName, Sql> tables =
+                plan.delta().map(DeltaPlan::auxiliaryTables).orElse(Map.of());
+        return Multi.createFrom()
+                .iterable(tables.entrySet())
+                .onItem()
+                .transformToUniAndConcatenate(table -> session.execute(Sql.of(
+                        "DELETE FROM {};\nINSERT INTO {} {};\nANALYZE {}",
+                        table.getKey(),
+                        table.getKey(),
+                        table.getValue(),
+                        table.getKey())))
+                .collect()
+                .asList()
+                .replaceWithVoid();
+    }
+
+    /** Remembers what the sources look like; see {@link Situation#standings}. */
+    Uni<Void> standings(Situation situation) {
+        List<Uni<List<Row>>> updates = new ArrayList<>();
+        for (int i = 0; i < plan.sources().size(); i++) {
+            SourceTable source = plan.sources().get(i);
+            if (source.source().isPresent()) {
+                String now = situation.standings().get(i);
+                updates.add(session.query(RefreshSql.STANDING, plan.id(), source.relation(), now));
+            }
+        }
+        return updates.isEmpty()
+                ? Uni.createFrom().voidItem()
+                : Uni.join().all(updates).andFailFast().replaceWithVoid();
+    }
+}
