@@ -19,7 +19,7 @@ public class Freshnesses {
 
     /**
      * What a stream table reads and Runnel does not capture may have changed at any time, so such a table is behind
-     * from its last refresh on. Views are expanded into rows of their own; the view's row says nothing.
+     * from its last refresh on; so is one whose query reads the clock. Views are expanded into rows of their own; the view's row says nothing.
      */
     private static final String MEASURE = """
             WITH RECURSIVE involved (id) AS (
@@ -42,7 +42,7 @@ public class Freshnesses {
                     WHEN reads.written THEN runnel_internal.pending_changes(stream_table.id, pg_current_snapshot())
                     ELSE 0
                 END AS pending,
-                coalesce(reads.uncaptured, false) AS uncaptured,
+                coalesce(reads.uncaptured, false) OR frontier.evaluated_at IS NOT NULL AS uncaptured,
                 coalesce(reads.upstream, ARRAY[]::bigint[]) AS upstream
             FROM involved
             JOIN runnel_internal.stream_table ON stream_table.id = involved.id

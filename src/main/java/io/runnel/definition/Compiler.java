@@ -80,10 +80,10 @@ final class Compiler {
         ParsedQuery parsed =
                 Parser.parse(canonical, facts.relations(), functions.aggregates(), functions.setReturning());
         List<Explanation.Refusal> refusals = refusals(canonical, parsed, facts, functions);
-        boolean timeDependent = !functions.refusals().isEmpty();
+        boolean timeDependent = functions.timed() || !functions.refusals().isEmpty();
         return columns()
                 .flatMap(columns -> refusals.isEmpty()
-                        ? typed(canonical, parsed, columns, facts)
+                        ? typed(canonical, parsed, columns, facts, timeDependent)
                         : Uni.createFrom()
                                 .item(new Compilation(
                                         canonical,
@@ -106,7 +106,8 @@ final class Compiler {
         if (parsed.isSupported()
                 && (parsed.counts().aggregates() != functions.aggregateCalls()
                         || parsed.counts().sublinks() != functions.sublinks()
-                        || parsed.counts().windowCalls() != functions.windowCalls())) {
+                        || parsed.counts().windowCalls() != functions.windowCalls()
+                        || parsed.counts().times() != functions.times())) {
             refusals.add(refusal("the query was not understood completely"));
         }
         parsed.root()
@@ -159,7 +160,11 @@ final class Compiler {
     }
 
     private Uni<Compilation> typed(
-            String canonical, ParsedQuery parsed, List<ResultColumn> columns, RelationFacts facts) {
+            String canonical,
+            ParsedQuery parsed,
+            List<ResultColumn> columns,
+            RelationFacts facts,
+            boolean timeDependent) {
         return matches(canonical, parsed)
                 .flatMap(same -> same ? session.one(TreeTypes.probe(parsed.root())) : misread())
                 .map(row -> probed(row.orElseThrow()))
@@ -175,7 +180,7 @@ final class Compiler {
                         columns,
                         facts,
                         Optional.of(types),
-                        false))
+                        timeDependent))
                 .onFailure(Failure.class)
                 .recoverWithItem(failure -> new Compilation(
                         canonical,
@@ -184,7 +189,7 @@ final class Compiler {
                         columns,
                         facts,
                         Optional.empty(),
-                        false));
+                        timeDependent));
     }
 
     private static List<Declared> probed(Row row) {

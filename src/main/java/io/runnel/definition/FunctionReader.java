@@ -21,6 +21,8 @@ final class FunctionReader {
      * @param aggregateCalls number of aggregate calls in the query itself, views not expanded
      * @param sublinks number of subqueries in expressions, likewise
      * @param windowCalls number of window function calls, likewise
+     * @param times number of readings of the clock, likewise
+     * @param timed whether the query or a view in it reads the clock
      * @param typeSchemas schemas of the types of its values, {@code pg_catalog} excepted
      */
     record Functions(
@@ -30,11 +32,17 @@ final class FunctionReader {
             long aggregateCalls,
             long sublinks,
             long windowCalls,
+            long times,
+            boolean timed,
             Set<String> typeSchemas) {}
 
     // A delta would take the first operator of that name in its search_path, which may be another one. Whether an
     // OPEXPR
     // belongs to a CASE or a USING is not looked at: neither is common beside operators that are not PostgreSQL's own.
+    //
+    // Of what reads the clock, now(), CURRENT_DATE, CURRENT_TIMESTAMP and LOCALTIMESTAMP (operations 0, 3, 4, 7 and 8)
+    // are
+    // left to the parser, which refuses them where they are not understood.
     //
     // Stable functions of pg_catalog depend on settings, which a refresh fixes, except those that tell the time, the
     // session, or the contents of the database.
@@ -56,6 +64,13 @@ final class FunctionReader {
               SELECT o.oprcode::oid
               FROM rules, regexp_matches(tree, ':opno (\\d+)', 'g') AS m
               JOIN pg_operator AS o ON o.oid = m[1]::oid
+            ), times AS (
+              SELECT r.ev_class
+              FROM rules AS r, regexp_matches(tree, ':funcid (\\d+)', 'g') AS m
+              WHERE m[1]::oid IN ('pg_catalog.now'::regproc, 'pg_catalog.transaction_timestamp'::regproc)
+              UNION ALL
+              SELECT r.ev_class
+              FROM rules AS r, regexp_matches(tree, '\\{SQLVALUEFUNCTION :op [03478] ', 'g') AS m
             ), functions AS (
               SELECT p.*, n.nspname, CASE WHEN n.nspname = 'pg_catalog' THEN quote_ident(p.proname)
                 ELSE quote_ident(n.nspname) || '.' || quote_ident(p.proname) END AS printed
@@ -68,13 +83,17 @@ final class FunctionReader {
               SELECT 'function ' || printed || ' is stable: its result may change although no source does'
               FROM functions
               WHERE provolatile = 's' AND (nspname <> 'pg_catalog'
-                OR proname IN ('now', 'transaction_timestamp', 'statement_timestamp', 'timenow', 'getdatabaseencoding',
+                OR proname IN ('statement_timestamp', 'timenow', 'getdatabaseencoding',
                   'row_security_active', 'version', 'lastval', 'currval', 'ts_stat', 'col_description',
                   'obj_description', 'shobj_description', 'getpgusername', 'session_user', 'acldefault')
                 OR proname ~ '^(pg_|has_|txid_|inet_(client|server)|current_|query_to_|table_to_|cursor_to_|schema_to_|database_to_|to_reg|binary_upgrade)'
                 OR (proname = 'age' AND pronargs = 1))
               UNION
-              SELECT 'the current time or role is part of the query' FROM rules WHERE tree LIKE '%{SQLVALUEFUNCTION %'
+              SELECT CASE WHEN m[1]::int < 9
+                THEN 'the time of day is part of the query, which begins anew at midnight: use now() or LOCALTIMESTAMP'
+                ELSE 'the current role, catalog or schema is part of the query' END
+              FROM rules, regexp_matches(tree, '\\{SQLVALUEFUNCTION :op (\\d+)', 'g') AS m
+              WHERE m[1]::int NOT IN (0, 3, 4, 7, 8)
               UNION
               SELECT 'operator ' || quote_ident(n.nspname) || '.' || o.oprname
                 || ' is meant where PostgreSQL prints no schema: in IS DISTINCT FROM, NULLIF, CASE or USING'
@@ -92,6 +111,8 @@ final class FunctionReader {
                WHERE ev_class = $1::text::regclass) AS sublinks,
               (SELECT count(*) FROM rules, regexp_matches(tree, '\\{WINDOWFUNC ', 'g')
                WHERE ev_class = $1::text::regclass) AS window_calls,
+              (SELECT count(*) FROM times WHERE ev_class = $1::text::regclass) AS times,
+              EXISTS (SELECT FROM times) AS timed,
               ARRAY(SELECT DISTINCT n.nspname::text
                 FROM rules, regexp_matches(tree, ':\\w*type (\\d+)', 'g') AS m
                 JOIN pg_type AS t ON t.oid = m[1]::oid
@@ -113,6 +134,8 @@ final class FunctionReader {
                 row.number("aggregate_calls"),
                 row.number("sublinks"),
                 row.number("window_calls"),
+                row.number("times"),
+                row.truth("timed"),
                 row.texts("type_schemas").stream().collect(Collectors.toUnmodifiableSet()));
     }
 }

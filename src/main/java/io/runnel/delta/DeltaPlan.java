@@ -4,6 +4,7 @@ import io.runnel.operator.AuxiliaryState;
 import io.runnel.operator.Join;
 import io.runnel.operator.Operator;
 import io.runnel.operator.Scan;
+import io.runnel.operator.TimeMark;
 import io.runnel.operator.Types;
 import io.runnel.sql.Identifier;
 import io.runnel.sql.QualifiedName;
@@ -51,9 +52,17 @@ public final class DeltaPlan {
                 .collect(Collectors.toSet());
     }
 
-    /** Whether the result can change with one of these tables: a common table expression that nothing reads cannot. */
+    /**
+     * Whether the result can change with time, or with one of these tables: a common table expression that nothing reads
+     * cannot.
+     */
     public boolean reads(Set<QualifiedName> tables) {
-        return sources().stream().anyMatch(tables::contains);
+        return timed() || sources().stream().anyMatch(tables::contains);
+    }
+
+    /** Whether the result changes with time; the statements then take the moment of the previous refresh as {@code $2}. */
+    public boolean timed() {
+        return root.walk().anyMatch(TimeMark.class::isInstance);
     }
 
     /**
@@ -78,6 +87,10 @@ public final class DeltaPlan {
                 root.columns().stream().map(column -> Sql.of("d.{}", column)).toList());
         columns.add(Sql.of("d.weight"));
         Sql change = Sql.of("SELECT {}\nFROM {} AS d", columns, delta);
+        if (timed()) {
+            // PostgreSQL must know the type of a parameter that, without changes, nothing else reads.
+            change = Sql.of("{}\nWHERE $1::pg_snapshot IS NOT NULL", change);
+        }
         return Optional.of(Application.statement(target, query.expressions(), change));
     }
 

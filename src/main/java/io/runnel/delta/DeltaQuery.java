@@ -6,6 +6,7 @@ import io.runnel.operator.Deltas;
 import io.runnel.operator.Distinct;
 import io.runnel.operator.Operator;
 import io.runnel.operator.Scan;
+import io.runnel.operator.TimeMark;
 import io.runnel.operator.Types;
 import io.runnel.sql.Identifier;
 import io.runnel.sql.QualifiedName;
@@ -20,7 +21,8 @@ import java.util.function.Predicate;
 
 /**
  * Derives the delta of a tree for one set of changed sources: the common table expressions of one statement, named by
- * position and operator, and the name of the last. Parameter {@code $1} is the old frontier.
+ * position and operator, and the name of the last. Parameter {@code $1} is the old frontier,
+ * {@code $2}, if the tree reads the clock, the moment at which the previous refresh did.
  *
  * <p>Not thread-safe; lives for one derivation.
  */
@@ -48,6 +50,7 @@ final class DeltaQuery implements Deltas {
               FROM {} AS b
               LIMIT {}
             )""";
+    private static final Identifier MOMENT = Identifier.of("moment");
     private static final String STATEMENT = "{} AS (\n{}\nRETURNING 1\n)";
 
     private final Types types;
@@ -87,7 +90,9 @@ final class DeltaQuery implements Deltas {
 
     @Override
     public boolean changed(Operator operator) {
-        return operator.walk().anyMatch(below -> below instanceof Scan scan && changedTable.test(scan.table()));
+        return operator.walk()
+                .anyMatch(below ->
+                        below instanceof TimeMark || (below instanceof Scan scan && changedTable.test(scan.table())));
     }
 
     @Override
@@ -133,6 +138,14 @@ final class DeltaQuery implements Deltas {
     @Override
     public ColumnType type(Operator input, Identifier column) {
         return types.type(input, column);
+    }
+
+    @Override
+    public Sql moment() {
+        if (defined.add(MOMENT)) {
+            expressions.add(Sql.of(EXPRESSION, MOMENT, Sql.of("SELECT $2::text::timestamptz AS before")));
+        }
+        return Sql.of("(SELECT t.before FROM {} AS t)", MOMENT);
     }
 
     @Override

@@ -10,6 +10,7 @@ import io.runnel.operator.Operator;
 import io.runnel.operator.OuterJoin;
 import io.runnel.operator.Projection;
 import io.runnel.operator.Scan;
+import io.runnel.operator.TimeMark;
 import io.runnel.sql.Identifier;
 import java.util.ArrayList;
 import java.util.List;
@@ -46,6 +47,9 @@ public record ResultKey(List<Integer> columns, boolean nullable) {
         }
         if (operator instanceof Filter filter) {
             return keys(filter.input(), facts);
+        }
+        if (operator instanceof TimeMark mark) {
+            return keys(mark.input(), facts);
         }
         if (operator instanceof Projection projection) {
             return keys(projection.input(), facts).flatMap(key -> survivors(projection, key));
@@ -135,7 +139,10 @@ public record ResultKey(List<Integer> columns, boolean nullable) {
                     .flatMap(output -> output.expression().asColumn().stream())
                     .anyMatch(source -> notNull(projection.input(), source, facts));
         }
-        if (operator instanceof Filter || operator instanceof Join || operator instanceof Distinct) {
+        if (operator instanceof Filter
+                || operator instanceof TimeMark
+                || operator instanceof Join
+                || operator instanceof Distinct) {
             return operator.inputs().stream()
                     .anyMatch(input -> input.columns().contains(column) && notNull(input, column, facts));
         }

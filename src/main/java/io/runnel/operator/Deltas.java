@@ -13,7 +13,7 @@ import io.runnel.sql.Sql;
  */
 public interface Deltas extends Types {
 
-    /** Whether any source below the operator has changes in this plan. */
+    /** Whether any source below the operator has changes in this plan, or the operator or one below reads the clock. */
     boolean changed(Operator input);
 
     /** The input's delta: the name of a relation of its columns and {@code weight}. Only for a changed input. */
@@ -24,6 +24,9 @@ public interface Deltas extends Types {
 
     /** The scan's rows in the change buffer that the frontier does not include, cancelled, as a query. */
     Sql changes(Scan scan);
+
+    /** The moment at which the previous refresh looked at the clock; that of this one is {@code now()}. */
+    Sql moment();
 
     /** Adds a common table expression of the operator at hand and returns its name. */
     Identifier define(String purpose, Sql query);

@@ -16,7 +16,18 @@ import java.util.stream.Stream;
  * inside an input.
  */
 public sealed interface Operator
-        permits Scan, OneRow, Filter, Projection, Join, OuterJoin, MarkJoin, UnionAll, Distinct, Aggregation, Opaque {
+        permits Scan,
+                OneRow,
+                Filter,
+                Projection,
+                TimeMark,
+                Join,
+                OuterJoin,
+                MarkJoin,
+                UnionAll,
+                Distinct,
+                Aggregation,
+                Opaque {
 
     /** The operator's name for people, as in "inner join". */
     String label();

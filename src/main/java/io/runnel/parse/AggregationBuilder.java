@@ -6,6 +6,7 @@ import io.runnel.operator.Expression;
 import io.runnel.operator.Opaque;
 import io.runnel.operator.Operator;
 import io.runnel.operator.Projection;
+import io.runnel.operator.TimeMark;
 import io.runnel.operator.Unsupported;
 import io.runnel.parse.Scalar.Aggregate;
 import io.runnel.parse.Scalar.Piece;
@@ -32,6 +33,7 @@ final class AggregationBuilder {
     private final Map<Expression, Identifier> computed = new LinkedHashMap<>();
     private final GroupKeys keys;
     private final List<AggregateCall> calls = new ArrayList<>();
+    private final List<TimeMark.Comparison> marks = new ArrayList<>();
     private Optional<Unsupported> problem = Optional.empty();
 
     AggregationBuilder(Build build, Scope scope, Query.Select select) {
@@ -78,7 +80,9 @@ final class AggregationBuilder {
                 at += match.get().length();
                 continue;
             }
-            if (piece instanceof Aggregate aggregate) {
+            if (piece instanceof Scalar.Timed timed) {
+                translation.timed(timed, translate(timed.row()));
+            } else if (piece instanceof Aggregate aggregate) {
                 Optional<Identifier> own = pieces.size() == 1 ? name : Optional.empty();
                 translation.reference(call(aggregate, own), aggregate.tokens().get(0));
             } else if (piece instanceof Scalar.Column || piece instanceof Scalar.Bare) {
@@ -105,6 +109,9 @@ final class AggregationBuilder {
             } else {
                 Translated translated = translate(argument);
                 problem = problem.or(translated::problem);
+                if (!translated.marks().isEmpty()) {
+                    problem = problem.or(() -> Optional.of(build.problems().add(Clock.MISPLACED, argument.first())));
+                }
                 direct.add(translated.expression());
             }
         }
@@ -178,6 +185,7 @@ final class AggregationBuilder {
     private Identifier column(Scalar scalar, String base) {
         Translated translated = Translation.plain(scalar, scope, build.problems());
         problem = problem.or(translated::problem);
+        marks.addAll(translated.marks());
         Expression expression = translated.expression();
         return computed.computeIfAbsent(
                 expression,
@@ -196,6 +204,6 @@ final class AggregationBuilder {
         }
         List<Projection.Output> outputs = new ArrayList<>();
         computed.forEach((expression, name) -> outputs.add(new Projection.Output(name, expression)));
-        return new Aggregation(new Projection(input, outputs), keys.columns(), calls);
+        return new Aggregation(new Projection(Clock.marked(input, marks), outputs), keys.columns(), calls);
     }
 }

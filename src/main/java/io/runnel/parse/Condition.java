@@ -4,22 +4,41 @@ import io.runnel.operator.Expression;
 import io.runnel.operator.Filter;
 import io.runnel.operator.Opaque;
 import io.runnel.operator.Operator;
+import io.runnel.operator.TimeMark;
 import io.runnel.operator.Unsupported;
 import io.runnel.parse.Scalar.Piece;
 import io.runnel.parse.Translation.Translated;
 import io.runnel.sql.Identifier;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 
-/** One of the conditions that must all be true. */
-record Condition(Expression expression, Optional<Unsupported> problem) {
+/**
+ * One of the conditions that must all be true.
+ *
+ * @param marks the comparisons with the time whose results it reads
+ */
+record Condition(Expression expression, Optional<Unsupported> problem, List<TimeMark.Comparison> marks) {
+
+    /** A condition that reads nothing but columns. */
+    Condition(Expression expression, Optional<Unsupported> problem) {
+        this(expression, problem, List.of());
+    }
 
     /** Whether it reads columns, and only these. */
     boolean isOver(Set<Identifier> columns) {
-        Set<Identifier> references = expression.references();
+        Set<Identifier> references = new HashSet<>(expression.references());
+        marks.forEach(mark -> {
+            references.remove(mark.mark());
+            references.addAll(mark.row().references());
+        });
         return problem.isEmpty() && !references.isEmpty() && columns.containsAll(references);
+    }
+
+    boolean isTimed() {
+        return !marks.isEmpty();
     }
 
     /** Takes those out of {@code conditions} that are over these columns alone. */
@@ -36,7 +55,11 @@ record Condition(Expression expression, Optional<Unsupported> problem) {
         List<Condition> understood = conditions.stream()
                 .filter(condition -> condition.problem().isEmpty())
                 .toList();
-        Operator filtered = understood.isEmpty() ? input : new Filter(input, all(understood));
+        Operator marked = input;
+        for (Condition condition : understood) {
+            marked = Clock.marked(marked, condition.marks());
+        }
+        Operator filtered = understood.isEmpty() ? marked : new Filter(marked, all(understood));
         for (Condition condition : conditions) {
             if (condition.problem().isPresent()) {
                 filtered = new Opaque(
@@ -84,7 +107,7 @@ record Condition(Expression expression, Optional<Unsupported> problem) {
         List<Condition> conditions = new ArrayList<>();
         for (List<Piece> operand : Pieces.conjuncts(scalar.pieces())) {
             Translated translated = Translation.plain(new Scalar(operand), scope, problems);
-            conditions.add(new Condition(translated.expression(), translated.problem()));
+            conditions.add(new Condition(translated.expression(), translated.problem(), translated.marks()));
         }
         return conditions;
     }

@@ -11,13 +11,14 @@ final class Counter {
     private int aggregates;
     private int sublinks;
     private int windowCalls;
+    private int times;
 
     private Counter() {}
 
     static Counts count(Query query) {
         Counter counter = new Counter();
         counter.query(query);
-        return new Counts(counter.aggregates, counter.sublinks, counter.windowCalls);
+        return new Counts(counter.aggregates, counter.sublinks, counter.windowCalls, counter.times);
     }
 
     private void query(Query query) {
@@ -74,6 +75,11 @@ final class Counter {
                 aggregate.scalars().forEach(this::scalar);
             } else if (piece instanceof Scalar.Refused refused && refused.kind() == Scalar.Refused.Kind.AGGREGATE) {
                 aggregates++;
+            } else if (piece instanceof Scalar.Time) {
+                times++;
+            } else if (piece instanceof Scalar.Timed timed) {
+                scalar(timed.row());
+                scalars(timed.bound());
             } else if (piece instanceof Scalar.Window window) {
                 windowCalls++;
                 scalar(window.inside());

@@ -14,6 +14,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 
 /** Turns FROM into inputs, conditions between them, and the scope in which the rest of the query is read. */
 final class FromBuilder {
@@ -174,6 +175,11 @@ final class FromBuilder {
             Merged rights = right.scope().merged(column.identifier());
             conditions.add(using(column, lefts, rights));
             merged.put(column.identifier(), merged(join.kind(), lefts, rights));
+        }
+        if (join.kind() != Query.JoinKind.INNER) {
+            List<Set<Identifier>> sides =
+                    List.of(left.rows().columns(), right.rows().columns());
+            conditions.replaceAll(condition -> Clock.oneSided(condition, sides, operator, build.problems()));
         }
         Rows rows = join.kind() == Query.JoinKind.INNER
                 ? new Rows.Inner(List.of(left.rows(), right.rows()), conditions)

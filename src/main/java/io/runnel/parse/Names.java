@@ -33,7 +33,7 @@ final class Names {
             "cmax");
 
     /** The names of state columns and of stored values. */
-    private static final Pattern RESERVED_FORM = Pattern.compile("a\\d+_\\w+|old .*", Pattern.DOTALL);
+    private static final Pattern RESERVED_FORM = Pattern.compile("a\\d+_\\w+|old .*|time \\d+", Pattern.DOTALL);
 
     private final Set<String> taken = new HashSet<>(RESERVED);
 

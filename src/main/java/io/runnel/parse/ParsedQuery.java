@@ -27,8 +27,9 @@ public record ParsedQuery(Operator root, List<Unsupported> unsupported, String p
      *     the SELECT list is not counted, because PostgreSQL stores it once
      * @param sublinks queries inside expressions, counted likewise
      * @param windowCalls calls with OVER, counted likewise
+     * @param times readings of the clock, counted likewise
      */
-    public record Counts(int aggregates, int sublinks, int windowCalls) {}
+    public record Counts(int aggregates, int sublinks, int windowCalls, int times) {}
 
     public boolean isSupported() {
         return unsupported.isEmpty();

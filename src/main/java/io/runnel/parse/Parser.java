@@ -35,7 +35,7 @@ public final class Parser {
             Build build = new Build(relations, functions, new Names(), problems, new Build.Budget(), Map.of());
             return parse(wrapped, build);
         } catch (Refusal refusal) {
-            return refused(List.of(), refusal, "", new Counts(0, 0, 0), problems);
+            return refused(List.of(), refusal, "", new Counts(0, 0, 0, 0), problems);
         }
     }
 

@@ -90,12 +90,12 @@ sealed interface Rows {
             for (Rows input : inputs) {
                 filtered.add(input.operator(Condition.takeOver(rest, input.columns())));
             }
-            List<Condition> refused = rest.stream()
-                    .filter(condition -> condition.problem().isPresent())
+            List<Condition> above = rest.stream()
+                    .filter(condition -> condition.problem().isPresent() || condition.isTimed())
                     .toList();
-            rest.removeAll(refused);
+            rest.removeAll(above);
             Optional<Expression> condition = rest.isEmpty() ? Optional.empty() : Optional.of(Condition.all(rest));
-            return Condition.filtered(new Join(filtered, condition), refused);
+            return Condition.filtered(new Join(filtered, condition), above);
         }
     }
 
@@ -124,6 +124,10 @@ sealed interface Rows {
             List<Condition> rest = new ArrayList<>(on);
             Operator kept = left.operator(full ? List.of() : Condition.takeOver(above, left.columns()));
             Operator padded = right.operator(full ? List.of() : Condition.takeOver(rest, right.columns()));
+            for (Condition condition : rest) {
+                kept = Clock.marked(kept, condition.marks(), left.columns());
+                padded = Clock.marked(padded, condition.marks(), right.columns());
+            }
             Optional<Unsupported> problem = rest.stream()
                     .flatMap(condition -> condition.problem().stream())
                     .findFirst();

@@ -9,7 +9,7 @@ import java.util.stream.Stream;
 record Scalar(List<Piece> pieces) {
 
     Scalar {
-        pieces = List.copyOf(pieces);
+        pieces = List.copyOf(Clock.read(pieces));
     }
 
     /** A part of an expression. Its tokens, taken together with those of its neighbours, are the expression's text. */
@@ -80,6 +80,18 @@ record Scalar(List<Piece> pieces) {
 
     /** An item of ORDER BY: the expression, and the tokens after it, such as DESC NULLS LAST. */
     record Sort(Scalar expression, List<Token> direction) {}
+
+    /** A reading of the clock, such as {@code now()}. */
+    record Time(List<Token> tokens) implements Piece {}
+
+    /**
+     * A comparison with the current time, in its parentheses; see {@link Clock}.
+     *
+     * @param row what is compared
+     * @param operator how, with {@code row} on the left
+     * @param bound what it is compared with
+     */
+    record Timed(List<Token> tokens, Scalar row, String operator, List<Piece> bound) implements Piece {}
 
     /** A call of a window function, with what is inside it. */
     record Window(Scalar inside) implements Piece {

@@ -87,6 +87,7 @@ final class SelectBuilder {
     private static boolean containsAggregate(Scalar scalar) {
         return scalar.pieces().stream()
                 .anyMatch(piece -> piece instanceof Scalar.Aggregate
+                        || (piece instanceof Scalar.Timed timed && containsAggregate(timed.row()))
                         || (piece instanceof Scalar.Window window && containsAggregate(window.inside())));
     }
 
@@ -99,7 +100,7 @@ final class SelectBuilder {
         }
         Operator grouped = aggregation.operator(from.rows().operator(where));
         List<Condition> conditions = having.stream()
-                .map(translated -> new Condition(translated.expression(), translated.problem()))
+                .map(translated -> new Condition(translated.expression(), translated.problem(), translated.marks()))
                 .toList();
         return projection(Condition.filtered(grouped, conditions), outputs, names);
     }
@@ -117,7 +118,11 @@ final class SelectBuilder {
         for (int i = 0; i < columns.size(); i++) {
             projected.add(new Projection.Output(columns.get(i), outputs.get(i).expression()));
         }
-        return new Projection(input, projected);
+        Operator marked = input;
+        for (Translated output : outputs) {
+            marked = Clock.marked(marked, output.marks());
+        }
+        return new Projection(marked, projected);
     }
 
     /** A set-returning function in ORDER BY multiplies rows; whatever else stands there does not change the result. */

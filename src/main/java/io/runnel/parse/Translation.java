@@ -1,6 +1,7 @@
 package io.runnel.parse;
 
 import io.runnel.operator.Expression;
+import io.runnel.operator.TimeMark;
 import io.runnel.operator.Unsupported;
 import io.runnel.parse.Scalar.Piece;
 import io.runnel.sql.Identifier;
@@ -21,14 +22,23 @@ final class Translation {
     private final Problems problems;
     private final List<Expression.Part> parts = new ArrayList<>();
     private final StringBuilder text = new StringBuilder();
+    private final List<TimeMark.Comparison> marks = new ArrayList<>();
     private Optional<Unsupported> problem = Optional.empty();
 
     Translation(Problems problems) {
         this.problems = problems;
     }
 
-    /** What a scalar has become. */
-    record Translated(Expression expression, Optional<Unsupported> problem) {}
+    /**
+     * What a scalar has become.
+     *
+     * @param marks the comparisons with the time whose results the expression reads as columns; see {@link Clock#marked}
+     */
+    record Translated(Expression expression, Optional<Unsupported> problem, List<TimeMark.Comparison> marks) {
+        Translated {
+            marks = List.copyOf(marks);
+        }
+    }
 
     /** Translates a scalar that stands below any aggregation: in WHERE, ON, or without GROUP BY. */
     static Translated plain(Scalar scalar, Scope scope, Problems problems) {
@@ -38,6 +48,8 @@ final class Translation {
                 translation.column(column, scope);
             } else if (piece instanceof Scalar.Bare bare) {
                 translation.bare(bare, scope);
+            } else if (piece instanceof Scalar.Timed timed) {
+                translation.timed(timed, plain(timed.row(), scope, problems));
             } else {
                 translation.piece(piece);
             }
@@ -53,6 +65,8 @@ final class Translation {
             refuse(SUBQUERY, subSelect.tokens().get(0), piece);
         } else if (piece instanceof Scalar.Window window) {
             refuse(WINDOW, window.tokens().get(0), piece);
+        } else if (piece instanceof Scalar.Time || piece instanceof Scalar.Timed) {
+            refuse(Clock.MISPLACED, piece.tokens().get(0), piece);
         } else if (piece instanceof Scalar.Refused refused) {
             refuse(refused.reason(), refused.tokens().get(0), piece);
         } else {
@@ -81,6 +95,14 @@ final class Translation {
             text.append(' ');
         }
         expression(merged.get());
+    }
+
+    /** A comparison with the time, whose row side has been translated. */
+    void timed(Scalar.Timed timed, Translated row) {
+        refuse(row.problem());
+        TimeMark.Comparison comparison = Clock.comparison(timed, row.expression());
+        marks.add(comparison);
+        reference(comparison.mark(), timed.tokens().get(0));
     }
 
     void reference(Identifier name, Token first) {
@@ -132,7 +154,7 @@ final class Translation {
 
     Translated done() {
         flush();
-        return new Translated(new Expression(parts), problem);
+        return new Translated(new Expression(parts), problem, marks);
     }
 
     private boolean isEmpty() {

@@ -66,6 +66,11 @@ public record MaintenancePlan(
         sources = List.copyOf(sources);
     }
 
+    /** Whether a refresh applies what has changed with time. */
+    boolean timed() {
+        return delta.isPresent() && delta.get().timed();
+    }
+
     /** Whether every change of the result is announced by a change of a captured source. */
     public boolean captured() {
         return !timeDependent

@@ -73,7 +73,8 @@ class RefreshCosts {
     /** Chooses how to refresh. In mode DIFFERENTIAL changes are applied whatever it costs. */
     Uni<PlanChoice> choose(Session session, MaintenancePlan plan, Situation situation) {
         if (!plan.automatic() || situation.changes() < settings.changes()) {
-            return Uni.createFrom().item(new PlanChoice(false, "changes"));
+            return Uni.createFrom()
+                    .item(new PlanChoice(false, situation.changes() == 0 ? "time has passed" : "changes"));
         }
         return sizes(session, plan, situation)
                 .flatMap(sizes -> session.query(READ, plan.id(), changed(plan, situation))

@@ -41,7 +41,7 @@ final class RefreshSql {
             WITH advanced AS (
               UPDATE runnel_internal.frontier
               SET snapshot = $2::text::pg_snapshot, origin = runnel_internal.origin(),
-                refreshed_at = $12::text::timestamptz,
+                refreshed_at = $12::text::timestamptz, evaluated_at = CASE WHEN $13 THEN now() END,
                 refresh_rows = $3, refresh_requests = $4, reinitialize_requests = $5, consecutive_errors = 0,
                 last_error = NULL, last_error_code = NULL, last_error_hint = NULL
               WHERE stream_table_id = $1
@@ -53,6 +53,12 @@ final class RefreshSql {
     static final Sql SERVED = Sql.of("""
             UPDATE runnel_internal.frontier
             SET refresh_requests = $2, snapshot = $3::text::pg_snapshot, refreshed_at = $4::text::timestamptz
+            WHERE stream_table_id = $1""");
+    static final Sql LATER = Sql.of("""
+            UPDATE runnel_internal.frontier
+            SET refresh_requests = $2, snapshot = $3::text::pg_snapshot, refreshed_at = $4::text::timestamptz,
+              evaluated_at = now(), consecutive_errors = 0, last_error = NULL, last_error_code = NULL,
+              last_error_hint = NULL
             WHERE stream_table_id = $1""");
     static final Sql FAILED = Sql.of("""
             WITH failed AS (

@@ -177,7 +177,7 @@ public class Refresher {
         if (reason.isPresent()) {
             return full(session, plan, situation, new PlanChoice(true, reason.get()), false);
         }
-        if (situation.changes() == 0) {
+        if (situation.changes() == 0 && !plan.timed()) {
             return nothing(session, plan, situation);
         }
         if (!plan.delta().orElseThrow().reads(situation.changed())) {
@@ -197,16 +197,14 @@ public class Refresher {
             return full(session, plan, situation, new PlanChoice(true, reason), false);
         }
         long began = System.nanoTime();
-        return asOwner(
-                        session,
-                        plan,
-                        () -> apply(
-                                session, plan, delta.get(), situation.frontier().orElseThrow()))
+        return asOwner(session, plan, () -> apply(session, plan, delta.get(), situation))
                 .onFailure(failure -> NotApplicable.because(failure, verified))
                 .transform(NotApplicable::new)
                 .call(written -> costs.applied(session, plan, situation, PlanChoice.secondsSince(began)))
                 .call(written -> check(session, plan))
-                .flatMap(written -> advance(session, plan, situation, "DIFFERENTIAL", choice.reason(), written));
+                .flatMap(written -> situation.changes() == 0 && written.rows() == 0
+                        ? later(session, plan, situation)
+                        : advance(session, plan, situation, "DIFFERENTIAL", choice.reason(), written));
     }
 
     private Uni<Void> check(Session session, MaintenancePlan plan) {
@@ -245,8 +243,23 @@ public class Refresher {
                 .flatMap(written -> advance(session, plan, situation, "FULL", choice.reason(), written));
     }
 
-    private Uni<Written> apply(Session session, MaintenancePlan plan, Sql delta, String frontier) {
-        return session.one(delta, frontier).flatMap(row -> Written.of(plan, row.orElseThrow()));
+    private Uni<Written> apply(Session session, MaintenancePlan plan, Sql delta, Situation situation) {
+        String frontier = situation.frontier().orElseThrow();
+        return (plan.timed()
+                        ? session.one(delta, frontier, situation.evaluatedAt().orElseThrow())
+                        : session.one(delta, frontier))
+                .flatMap(row -> Written.of(plan, row.orElseThrow()));
+    }
+
+    /** Nothing but the time has changed, and no row with it: not worth an entry in the history. */
+    private Uni<RefreshReport> later(Session session, MaintenancePlan plan, Situation situation) {
+        return session.query(
+                        RefreshSql.LATER,
+                        plan.id(),
+                        situation.refreshRequests(),
+                        situation.snapshot(),
+                        situation.snapshotAt())
+                .replaceWith(new RefreshReport("NONE", "no changes", 0, 0, 0, 0, Duration.ZERO));
     }
 
     private Uni<RefreshReport> advance(
@@ -264,7 +277,8 @@ public class Refresher {
                         written.inserted(),
                         written.updated(),
                         written.deleted(),
-                        situation.snapshotAt())
+                        situation.snapshotAt(),
+                        plan.timeDependent())
                 .map(row -> new RefreshReport(
                         mode,
                         reason,

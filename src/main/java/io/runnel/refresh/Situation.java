@@ -19,6 +19,7 @@ import java.util.Set;
  * @param frontier the old frontier; empty before the first fill or if it belongs to another cluster
  * @param snapshot the refresh's own snapshot, the new frontier
  * @param snapshotAt when it was taken, or just before
+ * @param evaluatedAt when the last refresh looked at the clock; empty if the query does not
  * @param changed tables with pending changes
  * @param truncated whether one of them was truncated
  * @param unknown the OIDs of those whose changes could not be captured, because their columns had changed
@@ -35,6 +36,7 @@ record Situation(
         boolean foreign,
         String snapshot,
         String snapshotAt,
+        Optional<String> evaluatedAt,
         long changes,
         Set<QualifiedName> changed,
         boolean truncated,
@@ -52,7 +54,7 @@ record Situation(
 
     private static final String READ = """
             SELECT f.snapshot::text AS frontier, pg_current_snapshot()::text AS snapshot,
-              statement_timestamp()::text AS snapshot_at,
+              statement_timestamp()::text AS snapshot_at, f.evaluated_at::text AS evaluated_at,
               f.origin IS DISTINCT FROM runnel_internal.origin() AS "foreign",
               s.version, s.refresh_requests, s.reinitialize_requests,
               f.refresh_requests AS served_refresh_requests, f.reinitialize_requests AS served_reinitialize_requests,
@@ -167,6 +169,7 @@ record Situation(
                 row.truth("foreign"),
                 row.text("snapshot"),
                 row.text("snapshot_at"),
+                row.optionalText("evaluated_at"),
                 changes,
                 Set.copyOf(changed),
                 truncations > 0,
@@ -207,6 +210,9 @@ record Situation(
         }
         if (unseen) {
             return Optional.of("a source was changed without its triggers");
+        }
+        if (plan.timed() && evaluatedAt.isEmpty()) {
+            return Optional.of("when the last refresh looked at the clock is not known");
         }
         if (plan.delta().isPresent()) {
             return Optional.empty();

@@ -71,7 +71,7 @@ final class OperatorContract {
         try (Statement setUp = database.createStatement()) {
             setUp.execute("""
                     CREATE SCHEMA golden;
-                    CREATE TABLE golden.a (id bigint, part integer, price numeric, note json, flag boolean);
+                    CREATE TABLE golden.a (id bigint, part integer, price numeric, note json, flag boolean, at timestamptz);
                     CREATE TABLE golden.b (id bigint, label text);
                     CREATE TABLE golden.changes_a (xid xid8, weight smallint, LIKE golden.a);
                     CREATE TABLE golden.changes_b (xid xid8, weight smallint, LIKE golden.b)""");
@@ -81,8 +81,8 @@ final class OperatorContract {
                         .text());
             }
             List<String> labels = new ArrayList<>();
-            try (PreparedStatement delta =
-                            database.prepareStatement(statement(example).replace("$1", "'1:1:'"));
+            try (PreparedStatement delta = database.prepareStatement(
+                            statement(example).replace("$1", "'1:1:'").replace("$2", "'2024-01-01'"));
                     ResultSet rows = delta.executeQuery()) {
                 ResultSetMetaData columns = rows.getMetaData();
                 for (int column = 1; column <= columns.getColumnCount(); column++) {

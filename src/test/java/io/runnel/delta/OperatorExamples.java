@@ -14,6 +14,7 @@ import io.runnel.operator.Operator;
 import io.runnel.operator.OuterJoin;
 import io.runnel.operator.Projection;
 import io.runnel.operator.Scan;
+import io.runnel.operator.TimeMark;
 import io.runnel.operator.Types;
 import io.runnel.operator.UnionAll;
 import io.runnel.sql.Identifier;
@@ -40,6 +41,7 @@ final class OperatorExamples {
             Map.entry("a price", new ColumnType("numeric", Equality.INEXACT, true)),
             Map.entry("a note", new ColumnType("json", Equality.NONE, false)),
             Map.entry("a flag", new ColumnType("boolean", Equality.EXACT, true)),
+            Map.entry("a at", new ColumnType("timestamp with time zone", Equality.EXACT, true)),
             Map.entry("b id", new ColumnType("bigint", Equality.EXACT, true)),
             Map.entry("b label", new ColumnType("text", Equality.EXACT, true)),
             Map.entry("mark", new ColumnType("boolean", Equality.EXACT, true)),
@@ -84,6 +86,8 @@ final class OperatorExamples {
                                 List.of(new Projection.Output(
                                         Identifier.of("result"), expression("\"a part\"", "::bigint * 2")))),
                         Set.of(A)),
+                new Example("comparison_with_the_time", timed(scan(A, "id", "at")), Set.of(A)),
+                new Example("comparison_with_the_time_alone", timed(scan(A, "id", "at")), Set.of()),
                 new Example("join_with_one_changed_input", join, Set.of(B)),
                 new Example("join_with_two_changed_inputs", join, Set.of(A, B)),
                 new Example("cross_join", new Join(List.of(SCAN_A, SCAN_B), Optional.empty()), Set.of(A)),
@@ -114,6 +118,14 @@ final class OperatorExamples {
                 new Example("recomputed_aggregate", grouped("array_agg", "a part"), Set.of(A)),
                 new Example(
                         "aggregate_over_join", new Aggregation(join, columns("b label"), calls("count")), Set.of(B)));
+    }
+
+    private static Operator timed(Operator input) {
+        Expression bound = new Expression(List.of(
+                new Expression.Text("("),
+                new Expression.Reference(TimeMark.NOW),
+                new Expression.Text(" - '01:00:00'::interval)")));
+        return new TimeMark(input, new TimeMark.Comparison(Identifier.of("time"), expression("\"a at\""), ">", bound));
     }
 
     private static Operator union() {

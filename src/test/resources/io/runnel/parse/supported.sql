@@ -93,3 +93,14 @@ SELECT a.id, b.id AS b FROM products a LEFT JOIN products b ON a.id < b.id AND b
 SELECT a.id FROM products a LEFT JOIN customers b ON true JOIN orders o ON o.id = a.id WHERE coalesce(b.vip, true);
 SELECT j.x, j.y, j.z FROM (customers c LEFT JOIN (SELECT id AS i, parent_id AS p FROM products) p ON c.id = p.i) j(x, y, z);
 SELECT a.n, b.n AS m FROM (SELECT region, count(*) AS n FROM customers GROUP BY region) a FULL JOIN (SELECT region, count(*) AS n FROM products GROUP BY region) b ON a.region = b.region;
+SELECT id FROM orders WHERE ordered_at > now() - interval '1 hour';
+SELECT id FROM orders WHERE ordered_at BETWEEN CURRENT_DATE - 7 AND CURRENT_TIMESTAMP(3) AND CURRENT_TIMESTAMP <> ordered_at;
+SELECT id FROM orders WHERE date_trunc('day', now() AT TIME ZONE 'UTC') - interval '1 day' <= ordered_at AND ordered_at IS DISTINCT FROM LOCALTIMESTAMP(0);
+SELECT id, ordered_at < now() AS past, CASE WHEN ordered_at::date = CURRENT_DATE OR quantity > 3 THEN 'today' ELSE 'else' END AS d FROM orders;
+SELECT c.id, o.id AS o FROM customers c JOIN orders o ON o.customer_id = c.id AND o.ordered_at > transaction_timestamp() - interval '10 years' AND (c.vip OR o.ordered_at < now());
+SELECT c.id, o.id AS o FROM customers c LEFT JOIN orders o ON o.customer_id = c.id AND o.ordered_at > now() - interval '10 years' AND (c.vip OR o.ordered_at < now());
+SELECT c.id FROM customers c JOIN orders o ON o.ordered_at + c.id * interval '1 day' > now();
+SELECT quantity, count(*) FILTER (WHERE ordered_at > now() - make_interval(days => 7)) AS recent, sum(amount) FROM orders GROUP BY quantity HAVING max(ordered_at) < now();
+SELECT ordered_at < now() AS past, count(*) AS n FROM orders GROUP BY ordered_at < now();
+SELECT max(ordered_at) < now() AS past FROM orders;
+WITH recent AS (SELECT id, ordered_at FROM orders WHERE ordered_at < now()) SELECT a.id FROM recent a JOIN recent b USING (ordered_at) WHERE a.ordered_at < now();
