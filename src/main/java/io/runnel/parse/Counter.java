@@ -72,7 +72,12 @@ final class Counter {
         for (Scalar.Piece piece : pieces) {
             if (piece instanceof Scalar.Aggregate aggregate) {
                 aggregates++;
-                aggregate.scalars().forEach(this::scalar);
+                aggregate.arguments().forEach(this::scalar);
+                Set<String> arguments = new HashSet<>();
+                aggregate.arguments().forEach(argument -> arguments.add(argument.text()));
+                aggregate.order().forEach(sort -> once(sort.expression(), arguments));
+                aggregate.within().forEach(sort -> scalar(sort.expression()));
+                aggregate.filter().ifPresent(this::scalar);
             } else if (piece instanceof Scalar.Refused refused && refused.kind() == Scalar.Refused.Kind.AGGREGATE) {
                 aggregates++;
             } else if (piece instanceof Scalar.Time) {

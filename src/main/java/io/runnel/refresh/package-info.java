@@ -7,6 +7,11 @@
  * differences between query and table; then it writes the snapshot as the new frontier, and the history. The query runs
  * as the table's owner.
  *
+ * <p>In mode AUTO a refresh with many changes may compute everything anew because that is cheaper
+ * ({@link io.runnel.refresh.PlanChoice}); what either has cost is kept beside the frontier. The time at which a query looks at
+ * the clock is that of the transaction; it is kept with the frontier too, and the next refresh looks for rows whose comparison
+ * with it has changed since.
+ *
  * <p>Invariants: contents and frontier commit together; the changes applied are those that the new snapshot sees and the
  * old frontier does not; the frontier's row is locked, so that a stale owner fails. A crash at any moment leaves the table
  * as it was, with a frontier that says so.

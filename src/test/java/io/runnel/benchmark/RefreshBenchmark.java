@@ -104,6 +104,25 @@ class RefreshBenchmark {
         }
     }
 
+    /** Where computing anew becomes cheaper: without knowledge a refresh chooses by the share of changed rows. */
+    @Test
+    void refreshes_of_many_changes() throws SQLException {
+        try (BenchmarkSession session = new BenchmarkSession(url, user)) {
+            StringBuilder table = new StringBuilder("\nMedian milliseconds by share of changed rows\n\n" + HEADER);
+            for (Query query : QUERIES) {
+                for (int percent : List.of(10, 25, 50, 100)) {
+                    session.load(ROWS.get(0));
+                    Times times = measure(session, query, ROWS.get(0), ROWS.get(0) / 100 * percent);
+                    table.append(row(
+                            new Query(query.name() + ", " + percent + " %", query.sql(), query.key()),
+                            ROWS.get(0),
+                            times));
+                }
+            }
+            print(table);
+        }
+    }
+
     private static Times measure(BenchmarkSession session, Query query, int rows, int changed) throws SQLException {
         session.run("SELECT runnel.create_stream_table('differential', '" + query.sql()
                 + "', schedule => 'manual', refresh_mode => 'DIFFERENTIAL')");

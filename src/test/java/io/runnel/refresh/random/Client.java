@@ -60,6 +60,18 @@ final class Client implements AutoCloseable {
         connection.setAutoCommit(true);
     }
 
+    /** The query as it was when the table was refreshed last, if it reads the clock. */
+    String atItsMoment(String table, String query) throws SQLException {
+        return query.contains("now()")
+                ? query.replace(
+                        "now()",
+                        rows("SELECT quote_literal(evaluated_at) || '::timestamptz' FROM runnel_internal.frontier"
+                                        + " WHERE stream_table_id = (SELECT id FROM runnel.stream_tables WHERE table_name = '"
+                                        + table + "')")
+                                .get(0))
+                : query;
+    }
+
     /** The rows that only the table has, marked with -, and those that only the query has, marked with +. */
     List<String> differences(String table, String query) throws SQLException {
         String actual = "SELECT \"whole row\"::text AS c FROM " + table + " AS \"whole row\"";

@@ -117,10 +117,19 @@ final class RandomExpressions {
                 : "(" + of(Kind.JSON, next) + " -> 'a')";
     }
 
+    /** A comparison with the time, whose result for a row changes several times a minute, or hardly ever. */
+    private String timed() {
+        String minute = "date_trunc('second', now()) - date_trunc('minute', now())";
+        if (!has(Kind.INT) || dice.once(4)) {
+            return has(Kind.DATE) ? "(" + column(Kind.DATE) + " <= now()::date - 800)" : column(Kind.BOOL);
+        }
+        return "(" + column(Kind.INT) + " * interval '7 seconds' " + dice.text("<", ">=", "<>") + " " + minute + ")";
+    }
+
     /** A condition, true often enough. */
     String predicate(int depth) {
         int next = depth - 1;
-        return switch (dice.below(12)) {
+        return switch (dice.below(13)) {
             case 0 -> "(" + of(Kind.INT, next) + " > " + dice.below(3) + ")";
             case 1 -> "(" + of(Kind.LOOSE, next) + " <= 1.5)";
             case 2 -> "(" + of(Kind.FLOAT, next) + " = " + of(Kind.FLOAT, next) + ")";
@@ -135,6 +144,7 @@ final class RandomExpressions {
                 depth > 0
                         ? "(" + predicate(next) + dice.text(" AND ", " OR ") + predicate(next) + ")"
                         : of(Kind.BOOL, next);
+            case 11 -> timed();
             default -> "(" + of(Kind.LATIN, next) + " < 'b' OR " + of(Kind.INT, next) + " = 1)";
         };
     }

@@ -185,7 +185,8 @@ class RandomQueryTest {
 
     private void compare(Client client) throws SQLException {
         for (Map.Entry<Integer, String> query : new TreeMap<>(queries).entrySet()) {
-            List<String> differences = client.differences("random_q" + query.getKey(), query.getValue());
+            String table = "random_q" + query.getKey();
+            List<String> differences = client.differences(table, client.atItsMoment(table, query.getValue()));
             if (!differences.isEmpty()) {
                 fail(client, query.getKey(), String.join("\n", differences));
             }
