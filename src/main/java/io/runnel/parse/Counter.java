@@ -88,9 +88,10 @@ final class Counter {
             } else if (piece instanceof Scalar.Window window) {
                 windowCalls++;
                 scalar(window.inside());
-            } else if (piece instanceof Scalar.SubSelect subSelect) {
+            } else if (piece instanceof Scalar.Sublink sublink) {
                 sublinks++;
-                query(subSelect.query());
+                sublink.left().forEach(this::scalar);
+                query(sublink.query());
             }
         }
     }

@@ -98,6 +98,38 @@ sealed interface Input {
         }
     }
 
+    /**
+     * The distinct values of columns of enclosing queries. What it is computed from is known only when the query around has
+     * been translated, but the names of its columns before.
+     */
+    final class Domain implements Input {
+        private final List<Identifier> names;
+        private Optional<Operator> operator = Optional.empty();
+
+        Domain(List<Identifier> names) {
+            this.names = List.copyOf(names);
+        }
+
+        void of(Operator distinctValues) {
+            operator = Optional.of(distinctValues);
+        }
+
+        @Override
+        public List<Identifier> labels() {
+            return names;
+        }
+
+        @Override
+        public Optional<Identifier> resolve(Identifier label) {
+            return names.contains(label) ? Optional.of(label) : Optional.empty();
+        }
+
+        @Override
+        public Operator operator() {
+            return operator.orElseThrow(() -> new IllegalStateException("the domain is not yet known"));
+        }
+    }
+
     /** Something that cannot be maintained, whose columns are known only by their use. */
     final class Unknown implements Input {
         private final String label;

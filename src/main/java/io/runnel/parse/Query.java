@@ -2,6 +2,7 @@ package io.runnel.parse;
 
 import io.runnel.sql.Identifier;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /**
@@ -103,8 +104,21 @@ record Query(Optional<With> with, Body body, List<Scalar.Sort> order, Optional<S
      */
     record Relation(List<Token> name, Optional<Token> only, Alias alias, List<Token> sample) implements Source {}
 
-    /** A query in FROM. */
-    record Derived(Token first, Query query, Optional<Token> lateral, Alias alias) implements Source {}
+    /**
+     * A query in FROM.
+     *
+     * @param free the columns that it reads from enclosing queries or, if lateral, from other items
+     */
+    record Derived(
+            Token first, Query query, Optional<Token> lateral, Map<Mentions.Free, Mentions.Uses> free, Alias alias)
+            implements Source {}
+
+    /**
+     * Columns of enclosing queries, as an item of FROM; never written by people.
+     *
+     * @param columns the columns, under the names that they have outside
+     */
+    record Bound(Input.Domain input, List<Mentions.Free> columns) implements Source {}
 
     /**
      * A join.

@@ -29,8 +29,9 @@ final class QueryReader {
 
     private QueryReader(Cursor cursor, Functions functions) {
         this.cursor = cursor;
-        this.scalars = new ScalarReader(cursor, functions, this);
-        this.sources = new SourceReader(cursor, scalars, this);
+        Mentions mentions = new Mentions();
+        this.scalars = new ScalarReader(cursor, functions, this, mentions);
+        this.sources = new SourceReader(cursor, scalars, this, mentions);
     }
 
     /** Reads a whole text: one query, perhaps with a semicolon. */

@@ -2,6 +2,7 @@ package io.runnel.parse;
 
 import io.runnel.sql.Identifier;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
 
@@ -101,8 +102,43 @@ record Scalar(List<Piece> pieces) {
         }
     }
 
-    /** A query inside an expression, without its parentheses. */
-    record SubSelect(List<Token> tokens, Query query) implements Piece {}
+    /**
+     * A query inside an expression, with all that belongs to it: {@code (a IN (SELECT …))}.
+     *
+     * @param left what is compared with the query's rows, one for each of its columns
+     * @param operator what compares, as printed
+     * @param free the columns that it reads from enclosing queries
+     */
+    record Sublink(
+            List<Token> tokens,
+            Form form,
+            List<Scalar> left,
+            List<Token> operator,
+            Query query,
+            Token first,
+            Map<Mentions.Free, Mentions.Uses> free)
+            implements Piece {
+
+        Sublink {
+            left = List.copyOf(left);
+        }
+
+        /** What the query is asked. */
+        enum Form {
+            /** Whether it has a row. */
+            EXISTS,
+            /** Whether a comparison is true for a row. */
+            ANY,
+            /** Whether a comparison is true for all rows. */
+            ALL,
+            /** Its only value. */
+            VALUE,
+            /** Its values as an array. */
+            ARRAY,
+            /** How its only row compares. */
+            ROW
+        }
+    }
 
     /** Something that has no delta rule. */
     record Refused(List<Token> tokens, String reason, Kind kind) implements Piece {

@@ -5,7 +5,6 @@ import io.runnel.parse.Scalar.Column;
 import io.runnel.parse.Scalar.Piece;
 import io.runnel.parse.Scalar.Refused;
 import io.runnel.parse.Scalar.Sort;
-import io.runnel.parse.Scalar.SubSelect;
 import io.runnel.parse.Scalar.Window;
 import io.runnel.parse.Scalar.Word;
 import java.util.ArrayList;
@@ -80,12 +79,14 @@ final class ScalarReader {
 
     private final Cursor cursor;
     private final Functions functions;
-    private final QueryReader queries;
+    private final Mentions mentions;
+    private final SublinkReader sublinks;
 
-    ScalarReader(Cursor cursor, Functions functions, QueryReader queries) {
+    ScalarReader(Cursor cursor, Functions functions, QueryReader queries, Mentions mentions) {
         this.cursor = cursor;
         this.functions = functions;
-        this.queries = queries;
+        this.mentions = mentions;
+        this.sublinks = new SublinkReader(cursor, this, queries, mentions);
     }
 
     /** Reads the expression that starts at the cursor. */
@@ -174,8 +175,9 @@ final class ScalarReader {
 
     private int piece(int at, int to, List<Piece> pieces) {
         Token token = cursor.token(at);
-        if (token.isSymbol("(") && Cursor.startsQuery(cursor.token(at + 1))) {
-            return subSelect(at, pieces);
+        int afterSublink = sublinks.read(at, pieces);
+        if (afterSublink > at) {
+            return afterSublink;
         }
         if (token.isOperator("::") || (token.isKeyword() && BEFORE_TYPE.contains(token.text()))) {
             return words(at, endOfType(at + 1, to), pieces);
@@ -197,21 +199,6 @@ final class ScalarReader {
             pieces.add(new Word(cursor.token(i)));
         }
         return to;
-    }
-
-    private int subSelect(int at, List<Piece> pieces) {
-        int close = cursor.match(at);
-        int saved = cursor.at();
-        cursor.moveTo(at + 1);
-        Query query = queries.read();
-        if (cursor.at() != close) {
-            throw Refusal.notUnderstood(cursor.peek());
-        }
-        cursor.moveTo(saved);
-        pieces.add(new Word(cursor.token(at)));
-        pieces.add(new SubSelect(cursor.tokens(at + 1, close), query));
-        pieces.add(new Word(cursor.token(close)));
-        return close + 1;
     }
 
     /** The index after the type that starts at {@code from}. */
@@ -307,7 +294,9 @@ final class ScalarReader {
             return end + 2;
         }
         if (path.size() == 3) {
-            pieces.add(new Column(path));
+            Column column = new Column(path);
+            mentions.column(column);
+            pieces.add(column);
         } else if (path.size() == 1 && isNotAColumn(at, next)) {
             pieces.add(new Word(path.get(0)));
         } else if (path.size() == 1) {

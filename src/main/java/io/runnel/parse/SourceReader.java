@@ -23,8 +23,10 @@ final class SourceReader {
     private final Cursor cursor;
     private final ScalarReader scalars;
     private final QueryReader queries;
+    private final Mentions mentions;
 
-    SourceReader(Cursor cursor, ScalarReader scalars, QueryReader queries) {
+    SourceReader(Cursor cursor, ScalarReader scalars, QueryReader queries, Mentions mentions) {
+        this.mentions = mentions;
         this.cursor = cursor;
         this.scalars = scalars;
         this.queries = queries;
@@ -73,6 +75,7 @@ final class SourceReader {
         Optional<Identifier> usingAlias = Optional.empty();
         if (!using.isEmpty() && cursor.accept("AS").isPresent()) {
             usingAlias = Optional.of(cursor.expectName().identifier());
+            mentions.alias(usingAlias.get());
         }
         if (on.isEmpty() && using.isEmpty() && !cross) {
             throw Refusal.notUnderstood(first);
@@ -156,9 +159,10 @@ final class SourceReader {
 
     private Source derived(Token first, Optional<Token> lateral) {
         cursor.expectSymbol("(");
+        Mentions.Mark mark = mentions.mark();
         Query query = queries.read();
         cursor.expectSymbol(")");
-        return new Derived(first, query, lateral, alias());
+        return new Derived(first, query, lateral, mentions.free(mark), alias());
     }
 
     private Source parenthesised(Optional<Token> lateral) {
@@ -185,6 +189,9 @@ final class SourceReader {
 
     private Source relation(List<Token> path, Optional<Token> only) {
         Alias alias = alias();
+        if (alias.name().isEmpty()) {
+            mentions.alias(path.get(path.size() - 1).identifier());
+        }
         int from = cursor.at();
         if (cursor.accept("TABLESAMPLE").isPresent()) {
             while (!endsItem(cursor.peek())) {
@@ -242,6 +249,7 @@ final class SourceReader {
         boolean as = cursor.accept("AS").isPresent();
         Optional<Identifier> name =
                 cursor.peek().isName() ? Optional.of(cursor.next().identifier()) : Optional.empty();
+        name.ifPresent(mentions::alias);
         List<Identifier> columns = new ArrayList<>();
         if (cursor.isSymbol("(") && (as || name.isPresent())) {
             int close = cursor.match(cursor.at());

@@ -61,8 +61,8 @@ final class Translation {
     void piece(Piece piece) {
         if (piece instanceof Scalar.Word word) {
             token(word.token());
-        } else if (piece instanceof Scalar.SubSelect subSelect) {
-            refuse(SUBQUERY, subSelect.tokens().get(0), piece);
+        } else if (piece instanceof Scalar.Sublink sublink) {
+            refuse(SUBQUERY, sublink.first(), piece);
         } else if (piece instanceof Scalar.Window window) {
             refuse(WINDOW, window.tokens().get(0), piece);
         } else if (piece instanceof Scalar.Time || piece instanceof Scalar.Timed) {
