@@ -35,7 +35,7 @@ final class RelationFacts implements SourceFacts {
         }
 
         private Relation parsed() {
-            return new Relation.Table(columns.stream().map(Column::name).toList(), refusal);
+            return new Relation.Table(columns.stream().map(Column::name).toList(), refusal, keys);
         }
 
         Column column(Identifier column) {

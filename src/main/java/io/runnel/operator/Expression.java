@@ -36,6 +36,30 @@ public record Expression(List<Part> parts) {
         return new Expression(List.of(new Text(printedByPostgres)));
     }
 
+    /** Text of ours and expressions, in order. */
+    public static Expression of(Object... textsAndExpressions) {
+        List<Part> parts = new ArrayList<>();
+        for (Object piece : textsAndExpressions) {
+            if (piece instanceof Expression expression) {
+                parts.addAll(expression.parts());
+            } else {
+                parts.add(new Text((String) piece));
+            }
+        }
+        return new Expression(parts);
+    }
+
+    /** The expression in which some columns are replaced by expressions. */
+    public Expression replace(Function<Identifier, Optional<Expression>> replacements) {
+        List<Part> replaced = new ArrayList<>();
+        for (Part part : parts) {
+            Optional<Expression> replacement =
+                    part instanceof Reference reference ? replacements.apply(reference.column()) : Optional.empty();
+            replacement.ifPresentOrElse(expression -> replaced.addAll(expression.parts()), () -> replaced.add(part));
+        }
+        return new Expression(replaced);
+    }
+
     /** The columns that the expression reads, in order of their first appearance. */
     public Set<Identifier> references() {
         Set<Identifier> references = new LinkedHashSet<>();

@@ -8,6 +8,7 @@ import io.runnel.operator.Operator;
 import io.runnel.operator.Projection;
 import io.runnel.operator.TimeMark;
 import io.runnel.operator.Unsupported;
+import io.runnel.parse.Mentions.Free;
 import io.runnel.parse.Scalar.Aggregate;
 import io.runnel.parse.Scalar.Piece;
 import io.runnel.parse.Scalar.Sort;
@@ -32,15 +33,34 @@ final class AggregationBuilder {
     private final Query.Select select;
     private final Map<Expression, Identifier> computed = new LinkedHashMap<>();
     private final GroupKeys keys;
+    private final Map<Free, Identifier> outer;
+    private final Subqueries subqueries;
     private final List<AggregateCall> calls = new ArrayList<>();
     private final List<TimeMark.Comparison> marks = new ArrayList<>();
     private Optional<Unsupported> problem = Optional.empty();
 
-    AggregationBuilder(Build build, Scope scope, Query.Select select) {
+    /**
+     * @param scope the names below the aggregation
+     * @param outer columns of enclosing queries that expressions above it read, and their names in the tree
+     */
+    AggregationBuilder(
+            Build build, QueryBuilder queries, Scope scope, Query.Select select, Map<Free, Identifier> outer) {
         this.build = build;
         this.scope = scope;
         this.select = select;
+        this.outer = Map.copyOf(outer);
         this.keys = new GroupKeys();
+        this.subqueries = new Subqueries(build, queries, new Subqueries.Context() {
+            @Override
+            public Optional<Identifier> column(Scalar.Column column) {
+                return keys.at(List.of(column), 0).map(GroupKeys.Match::column);
+            }
+
+            @Override
+            public Translated translate(Scalar scalar) {
+                return AggregationBuilder.this.translate(scalar);
+            }
+        });
         for (Scalar scalar : select.grouping().map(Query.Grouping::keys).orElse(List.of())) {
             Scalar key = GroupKeys.withoutExtraParentheses(scalar);
             keys.add(key, column(key, keyName(key)));
@@ -73,8 +93,14 @@ final class AggregationBuilder {
         List<Piece> pieces = scalar.pieces();
         int at = 0;
         while (at < pieces.size()) {
-            Optional<GroupKeys.Match> match = keys.at(pieces, at);
             Piece piece = pieces.get(at);
+            Identifier borrowed = piece instanceof Scalar.Column column ? outer.get(Free.of(column)) : null;
+            if (borrowed != null) {
+                translation.reference(borrowed, piece.tokens().get(0));
+                at++;
+                continue;
+            }
+            Optional<GroupKeys.Match> match = keys.at(pieces, at);
             if (match.isPresent()) {
                 translation.reference(match.get().column(), piece.tokens().get(0));
                 at += match.get().length();
@@ -85,6 +111,8 @@ final class AggregationBuilder {
             } else if (piece instanceof Aggregate aggregate) {
                 Optional<Identifier> own = pieces.size() == 1 ? name : Optional.empty();
                 translation.reference(call(aggregate, own), aggregate.tokens().get(0));
+            } else if (piece instanceof Scalar.Sublink sublink) {
+                translation.sublink(sublink, Optional.of(subqueries.translate(sublink, Around.Asked.VALUE)));
             } else if (piece instanceof Scalar.Column || piece instanceof Scalar.Bare) {
                 translation.refuse(
                         "the column " + Texts.shortened(Texts.of(piece.tokens()))
@@ -190,6 +218,20 @@ final class AggregationBuilder {
         return computed.computeIfAbsent(
                 expression,
                 any -> expression.asColumn().orElseGet(() -> build.names().fresh(base)));
+    }
+
+    /** The columns of keys, in order. */
+    List<Identifier> keyColumns(List<Scalar> scalars) {
+        return scalars.stream().map(key -> column(key, "key")).toList();
+    }
+
+    List<AggregateCall> calls() {
+        return List.copyOf(calls);
+    }
+
+    /** The groups with the answers of the subqueries above. To be asked for when everything has been translated. */
+    Operator answered(Operator groups) {
+        return subqueries.apply(groups);
     }
 
     /** The aggregation over {@code input}. To be asked for when everything above has been translated. */

@@ -13,6 +13,8 @@ import java.util.Optional;
  * What the building of one part of the tree knows.
  *
  * @param ctes the common table expressions that are visible here
+ * @param outer the columns of enclosing queries that can be read here
+ * @param depth how many subqueries of expressions are around
  */
 record Build(
         Relations relations,
@@ -20,7 +22,33 @@ record Build(
         Names names,
         Problems problems,
         Budget budget,
-        Map<Identifier, CteInScope> ctes) {
+        Map<Identifier, CteInScope> ctes,
+        Around outer,
+        int depth) {
+
+    Build(Relations relations, Functions functions, Names names, Problems problems, Budget budget) {
+        this(relations, functions, names, problems, budget, Map.of(), Around.NOTHING, 0);
+    }
+
+    /** Inside a subquery of an expression, which reads nothing from outside. */
+    Build inSubquery() {
+        return new Build(relations, functions, names, problems, budget, ctes, Around.NOTHING, depth + 1);
+    }
+
+    /** Where these columns of enclosing queries can be read as they are. */
+    Build reading(Map<Mentions.Free, Identifier> columns) {
+        Around around = new Around() {
+            @Override
+            public Optional<Identifier> column(Mentions.Free column) {
+                return Optional.ofNullable(columns.get(column));
+            }
+        };
+        return new Build(relations, functions, names, problems, budget, ctes, around, depth);
+    }
+
+    private Build with(Map<Identifier, CteInScope> visible) {
+        return new Build(relations, functions, names, problems, budget, Map.copyOf(visible), outer, depth);
+    }
 
     /** A common table expression with those that its own query sees, and why it cannot be expanded. */
     record CteInScope(Query.Cte cte, Build build, Optional<Unsupported> refusal) {}
@@ -66,14 +94,15 @@ record Build(
                 Unsupported problem = problems.add(token.text() + " has no delta rule yet", token);
                 refusal = Optional.of(recursive.orElse(problem));
             }
-            Build before = new Build(relations, functions, names, problems, budget, Map.copyOf(visible));
+            Build before = with(visible);
             visible.put(cte.name().identifier(), new CteInScope(cte, before, refusal));
         }
-        return new Build(relations, functions, names, problems, budget, Map.copyOf(visible));
+        return with(visible);
     }
 
     Build inView(Token token, String view) {
-        return new Build(relations, functions, names, problems.inView(token, view), budget, Map.of());
+        return new Build(
+                relations, functions, names, problems.inView(token, view), budget, Map.of(), Around.NOTHING, depth);
     }
 
     /** An operator without delta rule, with fresh names for {@code labels}. */

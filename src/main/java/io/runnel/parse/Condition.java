@@ -27,13 +27,19 @@ record Condition(Expression expression, Optional<Unsupported> problem, List<Time
         this(expression, problem, List.of());
     }
 
-    /** Whether it reads columns, and only these. */
-    boolean isOver(Set<Identifier> columns) {
+    /** The columns that it reads, those of its comparisons with the time included. */
+    Set<Identifier> reads() {
         Set<Identifier> references = new HashSet<>(expression.references());
         marks.forEach(mark -> {
             references.remove(mark.mark());
             references.addAll(mark.row().references());
         });
+        return references;
+    }
+
+    /** Whether it reads columns, and only these. */
+    boolean isOver(Set<Identifier> columns) {
+        Set<Identifier> references = reads();
         return problem.isEmpty() && !references.isEmpty() && columns.containsAll(references);
     }
 
@@ -74,12 +80,17 @@ record Condition(Expression expression, Optional<Unsupported> problem, List<Time
 
     /** All conditions as one. */
     static Expression all(List<Condition> conditions) {
+        return and(conditions.stream().map(Condition::expression).toList());
+    }
+
+    /** All expressions, each of which stands by itself between ANDs, as one. */
+    static Expression and(List<Expression> conditions) {
         List<Expression.Part> parts = new ArrayList<>();
-        for (Condition condition : conditions) {
+        for (Expression condition : conditions) {
             if (!parts.isEmpty()) {
                 parts.add(new Expression.Text(" AND "));
             }
-            parts.addAll(condition.expression().parts());
+            parts.addAll(condition.parts());
         }
         return merged(parts);
     }
@@ -106,7 +117,7 @@ record Condition(Expression expression, Optional<Unsupported> problem, List<Time
     static List<Condition> split(Scalar scalar, Scope scope, Problems problems) {
         List<Condition> conditions = new ArrayList<>();
         for (List<Piece> operand : Pieces.conjuncts(scalar.pieces())) {
-            Translated translated = Translation.plain(new Scalar(operand), scope, problems);
+            Translated translated = Translation.condition(new Scalar(operand), scope, problems);
             conditions.add(new Condition(translated.expression(), translated.problem(), translated.marks()));
         }
         return conditions;

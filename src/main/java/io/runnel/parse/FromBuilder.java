@@ -56,9 +56,25 @@ final class FromBuilder {
             Token last = relation.name().get(relation.name().size() - 1);
             return named(relation.alias(), last, relation(relation));
         }
+        if (source instanceof Query.Bound bound) {
+            return bound(bound);
+        }
         Query.Other other = (Query.Other) source;
         Unsupported reason = build.problems().add(other.reason(), other.first());
         return named(other.alias(), other.first(), new Input.Unknown("function", reason, build));
+    }
+
+    /** Columns of enclosing queries, each found under the name of its item there. */
+    private static From bound(Query.Bound bound) {
+        List<Identifier> labels = bound.input().labels();
+        Map<Identifier, Scope.Columns> relations = new LinkedHashMap<>();
+        for (Mentions.Free column : bound.columns()) {
+            relations.put(column.alias(), label -> {
+                int index = bound.columns().indexOf(new Mentions.Free(column.alias(), label));
+                return index < 0 ? Optional.empty() : Optional.of(new Place(bound.input(), labels.get(index)));
+            });
+        }
+        return new From(new Rows.Leaf(bound.input()), new Scope(relations, Map.of(), true, Around.NOTHING));
     }
 
     private From named(Query.Alias alias, Token token, Input input) {
@@ -168,7 +184,8 @@ final class FromBuilder {
         Token operator = join.operator().get(0);
         Scope scope = left.scope().plus(right.scope()).orElseThrow(() -> new Refusal(TWICE, operator));
         List<Condition> conditions = new ArrayList<>();
-        join.on().ifPresent(on -> conditions.addAll(Condition.split(on, scope, build.problems())));
+        join.on()
+                .ifPresent(on -> conditions.addAll(Condition.split(on, scope.within(build.outer()), build.problems())));
         Map<Identifier, Merged> merged = new LinkedHashMap<>();
         for (Token column : join.using()) {
             Merged lefts = left.scope().merged(column.identifier());
@@ -244,6 +261,6 @@ final class FromBuilder {
             int index = labels.indexOf(label);
             return index >= 0 && labels.lastIndexOf(label) == index ? Optional.of(places.get(index)) : Optional.empty();
         };
-        return new From(rows, new Scope(Map.of(join.alias().name().get(), columns), Map.of(), true));
+        return new From(rows, new Scope(Map.of(join.alias().name().get(), columns), Map.of(), true, Around.NOTHING));
     }
 }

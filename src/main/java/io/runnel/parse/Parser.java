@@ -7,7 +7,6 @@ import io.runnel.parse.ParsedQuery.Counts;
 import io.runnel.sql.Identifier;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 
@@ -32,7 +31,7 @@ public final class Parser {
         Problems problems = new Problems();
         try {
             Wrapped wrapped = Wrapped.read(canonical, functions);
-            Build build = new Build(relations, functions, new Names(), problems, new Build.Budget(), Map.of());
+            Build build = new Build(relations, functions, new Names(), problems, new Build.Budget());
             return parse(wrapped, build);
         } catch (Refusal refusal) {
             return refused(List.of(), refusal, "", new Counts(0, 0, 0, 0), problems);

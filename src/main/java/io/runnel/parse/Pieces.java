@@ -4,6 +4,7 @@ import io.runnel.parse.Scalar.Piece;
 import io.runnel.parse.Scalar.Word;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /** Looks at expressions piece by piece. */
 final class Pieces {
@@ -66,6 +67,34 @@ final class Pieces {
         List<List<Piece>> all = new ArrayList<>();
         operands.forEach(operand -> all.addAll(isEnclosed(operand) ? conjuncts(operand) : List.of(operand)));
         return all;
+    }
+
+    /** {@code (left = right)} with a column on each side. */
+    record Equality(Scalar.Column left, Scalar.Column right) {}
+
+    /** The equality of two columns that an operand is, if it is one. */
+    static Optional<Equality> equality(List<Piece> operand) {
+        List<Piece> pieces = operand;
+        while (isEnclosed(pieces)) {
+            pieces = pieces.subList(1, pieces.size() - 1);
+        }
+        boolean equality = pieces.size() == 3
+                && pieces.get(0) instanceof Scalar.Column
+                && pieces.get(1) instanceof Word word
+                && word.token().isOperator("=")
+                && pieces.get(2) instanceof Scalar.Column;
+        return equality
+                ? Optional.of(new Equality((Scalar.Column) pieces.get(0), (Scalar.Column) pieces.get(2)))
+                : Optional.empty();
+    }
+
+    /** Adds an operand of AND to others. */
+    static void and(List<Piece> operands, List<Piece> operand) {
+        if (!operands.isEmpty()) {
+            int start = operand.get(0).tokens().get(0).start();
+            operands.add(new Word(new Token(Token.Kind.WORD, "AND", start, true)));
+        }
+        operands.addAll(operand);
     }
 
     private static List<Piece> enclosed(List<Piece> pieces) {

@@ -41,6 +41,18 @@ final class Problems {
         return problem;
     }
 
+    /** Adds one that was found without knowing where the text comes from. */
+    Unsupported add(Unsupported problem) {
+        if (found.contains(problem)) {
+            return problem;
+        }
+        Unsupported placed = anchor.map(
+                        token -> new Unsupported(problem.reason() + suffix, token.start(), token.text()))
+                .orElse(problem);
+        found.add(placed);
+        return placed;
+    }
+
     /** All problems, each once, in order of their position. */
     List<Unsupported> all() {
         List<Unsupported> all = new ArrayList<>(found);

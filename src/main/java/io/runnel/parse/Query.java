@@ -1,6 +1,7 @@
 package io.runnel.parse;
 
 import io.runnel.sql.Identifier;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -13,6 +14,11 @@ import java.util.Optional;
  * @param locking FOR UPDATE and the like
  */
 record Query(Optional<With> with, Body body, List<Scalar.Sort> order, Optional<Scalar> limit, List<Token> locking) {
+
+    /** The query with another body. */
+    Query body(Body other) {
+        return new Query(with, other, order, limit, locking);
+    }
 
     /** {@code WITH}; {@code recursive} is the word RECURSIVE if it is there. */
     record With(Optional<Token> recursive, List<Cte> ctes) {}
@@ -40,7 +46,24 @@ record Query(Optional<With> with, Body body, List<Scalar.Sort> order, Optional<S
             Optional<Grouping> grouping,
             Optional<Scalar> having,
             List<Token> windows)
-            implements Body {}
+            implements Body {
+
+        Select items(List<Item> others) {
+            return new Select(first, distinct, others, from, where, grouping, having, windows);
+        }
+
+        Select from(List<Source> others) {
+            return new Select(first, distinct, items, others, where, grouping, having, windows);
+        }
+
+        Select where(Optional<Scalar> other) {
+            return new Select(first, distinct, items, from, other, grouping, having, windows);
+        }
+
+        Select grouping(Optional<Grouping> other) {
+            return new Select(first, distinct, items, from, where, other, having, windows);
+        }
+    }
 
     /** DISTINCT, if {@code token} is there; DISTINCT ON, if there are expressions. */
     record Distinctness(Optional<Token> token, List<Scalar> on) {}
@@ -73,7 +96,15 @@ record Query(Optional<With> with, Body body, List<Scalar.Sort> order, Optional<S
      * @param special the first token of what is not a plain list of expressions: ROLLUP, GROUPING SETS, ()
      * @param tokens everything after GROUP BY
      */
-    record Grouping(List<Scalar> keys, Optional<Token> special, List<Token> tokens) {}
+    record Grouping(List<Scalar> keys, Optional<Token> special, List<Token> tokens) {
+
+        /** Grouped by further expressions, too. */
+        Grouping and(List<Scalar> others) {
+            List<Scalar> all = new ArrayList<>(keys);
+            all.addAll(others);
+            return new Grouping(all, special, tokens);
+        }
+    }
 
     /** {@code left UNION [ALL] right} and its like. */
     record SetOperation(Token operator, boolean all, Query left, Query right) implements Body {

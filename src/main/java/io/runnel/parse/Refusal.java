@@ -16,6 +16,11 @@ final class Refusal extends RuntimeException {
         this.reason = new Unsupported(reason, token.start(), token.text());
     }
 
+    Refusal(Unsupported reason) {
+        super(reason.reason(), null, false, false);
+        this.reason = reason;
+    }
+
     static Refusal notUnderstood(Token token) {
         String shown = token.kind() == Token.Kind.END ? "end of the query" : token.text();
         return new Refusal("this construct is not understood: " + Texts.shortened(shown), token);

@@ -14,10 +14,12 @@ public sealed interface Relation {
      * A source whose changes can be captured.
      *
      * @param refusal why they cannot, if they cannot: "foreign tables have no change capture"
+     * @param keys columns of its unique, immediate keys without nullable columns
      */
-    record Table(List<Identifier> columns, Optional<String> refusal) implements Relation {
+    record Table(List<Identifier> columns, Optional<String> refusal, List<List<Identifier>> keys) implements Relation {
         public Table {
             columns = List.copyOf(columns);
+            keys = List.copyOf(keys);
         }
     }
 

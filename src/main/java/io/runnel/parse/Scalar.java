@@ -106,7 +106,7 @@ record Scalar(List<Piece> pieces) {
      * A query inside an expression, with all that belongs to it: {@code (a IN (SELECT …))}.
      *
      * @param left what is compared with the query's rows, one for each of its columns
-     * @param operator what compares, as printed
+     * @param operator what compares, as printed; empty for IN
      * @param free the columns that it reads from enclosing queries
      */
     record Sublink(

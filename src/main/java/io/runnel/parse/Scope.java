@@ -13,9 +13,10 @@ import java.util.Optional;
  *
  * @param relations the columns of each alias
  * @param merged the columns behind a name that USING has merged
+ * @param around what can be read besides
  * @param closed whether every column is known; otherwise something unsupported is in it
  */
-record Scope(Map<Identifier, Columns> relations, Map<Identifier, Merged> merged, boolean closed) {
+record Scope(Map<Identifier, Columns> relations, Map<Identifier, Merged> merged, boolean closed, Around around) {
 
     /**
      * A column that USING has merged.
@@ -64,7 +65,7 @@ record Scope(Map<Identifier, Columns> relations, Map<Identifier, Merged> merged,
     }
 
     static Scope empty() {
-        return new Scope(Map.of(), Map.of(), true);
+        return new Scope(Map.of(), Map.of(), true, Around.NOTHING);
     }
 
     static Scope of(Identifier alias, Input input) {
@@ -72,7 +73,7 @@ record Scope(Map<Identifier, Columns> relations, Map<Identifier, Merged> merged,
                 label -> input instanceof Input.Unknown || input.labels().contains(label)
                         ? Optional.of(new Place(input, label))
                         : Optional.empty();
-        return new Scope(Map.of(alias, columns), Map.of(), !(input instanceof Input.Unknown));
+        return new Scope(Map.of(alias, columns), Map.of(), !(input instanceof Input.Unknown), Around.NOTHING);
     }
 
     /** Both scopes; empty if an alias is in both. */
@@ -85,19 +86,25 @@ record Scope(Map<Identifier, Columns> relations, Map<Identifier, Merged> merged,
         }
         Map<Identifier, Merged> allMerged = new LinkedHashMap<>(merged);
         allMerged.putAll(other.merged);
-        return Optional.of(new Scope(both, allMerged, closed && other.closed));
+        return Optional.of(new Scope(both, allMerged, closed && other.closed, around));
     }
 
     Scope merging(Map<Identifier, Merged> columns) {
         Map<Identifier, Merged> all = new LinkedHashMap<>(merged);
         all.putAll(columns);
-        return new Scope(relations, all, closed);
+        return new Scope(relations, all, closed, around);
+    }
+
+    /** The same scope where more can be read. */
+    Scope within(Around other) {
+        return new Scope(relations, merged, closed, other);
     }
 
     Optional<Identifier> resolve(Identifier alias, Identifier label) {
-        return Optional.ofNullable(relations.get(alias))
-                .flatMap(columns -> columns.find(label))
-                .flatMap(Place::resolve);
+        Columns columns = relations.get(alias);
+        return columns == null
+                ? around.column(new Mentions.Free(alias, label))
+                : columns.find(label).flatMap(Place::resolve);
     }
 
     /** The column that a name without relation means: a merged one, or that of the only alias that has it. */

@@ -6,12 +6,12 @@ import io.runnel.operator.Operator;
 import io.runnel.operator.Projection;
 import io.runnel.operator.Unsupported;
 import io.runnel.parse.Build.Tree;
-import io.runnel.parse.FromBuilder.From;
 import io.runnel.parse.Translation.Translated;
 import io.runnel.sql.Identifier;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 
@@ -41,25 +41,22 @@ final class SelectBuilder {
         if (names.isPresent() && names.get().size() != labels.size()) {
             throw Refusal.notUnderstood(select.first());
         }
-        From from = new FromBuilder(build, queries).build(select.from(), select.first());
-        List<Condition> where = select.where()
-                .map(scalar -> Condition.split(scalar, from.scope(), build.problems()))
-                .orElse(List.of());
+        FilteredRows rows = new FilteredRows(build, queries, select);
         Optional<Unsupported> special = specialGrouping();
         Operator operator;
         if (special.isPresent()) {
             operator = new Opaque(
                     "grouping sets",
-                    List.of(from.rows().operator(where)),
+                    List.of(rows.operator()),
                     names.orElseGet(() -> build.fresh(labels)),
                     special.get());
-        } else if (isAggregated()) {
-            operator = aggregated(from, where, names);
+        } else if (isAggregated(select, order)) {
+            operator = aggregated(rows, names);
         } else {
             List<Translated> outputs = select.items().stream()
-                    .map(item -> Translation.plain(item.expression(), from.scope(), build.problems()))
+                    .map(item -> Translation.plain(item.expression(), rows.scope(), build.problems()))
                     .toList();
-            operator = projection(from.rows().operator(where), outputs, names);
+            operator = projection(rows.operator(), outputs, names);
         }
         return new Tree(distinct(operator), labels);
     }
@@ -77,7 +74,8 @@ final class SelectBuilder {
         });
     }
 
-    private boolean isAggregated() {
+    /** @param order the ORDER BY of the query */
+    static boolean isAggregated(Query.Select select, List<Scalar.Sort> order) {
         return select.grouping().isPresent()
                 || select.having().isPresent()
                 || select.items().stream().anyMatch(item -> containsAggregate(item.expression()))
@@ -91,14 +89,14 @@ final class SelectBuilder {
                         || (piece instanceof Scalar.Window window && containsAggregate(window.inside())));
     }
 
-    private Operator aggregated(From from, List<Condition> where, Optional<List<Identifier>> names) {
-        AggregationBuilder aggregation = new AggregationBuilder(build, from.scope(), select);
+    private Operator aggregated(FilteredRows rows, Optional<List<Identifier>> names) {
+        AggregationBuilder aggregation = new AggregationBuilder(build, queries, rows.scope(), select, Map.of());
         Optional<Translated> having = select.having().map(aggregation::translate);
         List<Translated> outputs = new ArrayList<>();
         for (Query.Item item : select.items()) {
             outputs.add(aggregation.translate(item));
         }
-        Operator grouped = aggregation.operator(from.rows().operator(where));
+        Operator grouped = aggregation.answered(aggregation.operator(rows.operator()));
         List<Condition> conditions = having.stream()
                 .map(translated -> new Condition(translated.expression(), translated.problem(), translated.marks()))
                 .toList();

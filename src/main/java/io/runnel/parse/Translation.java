@@ -16,7 +16,7 @@ import java.util.Optional;
  */
 final class Translation {
 
-    static final String SUBQUERY = "subqueries in expressions have no delta rule yet";
+    static final String SUBQUERY = "a subquery has no delta rule here";
     static final String WINDOW = "window functions have no delta rule yet";
 
     private final Problems problems;
@@ -38,10 +38,35 @@ final class Translation {
         Translated {
             marks = List.copyOf(marks);
         }
+
+        /** One that does not read the time. */
+        Translated(Expression expression, Optional<Unsupported> problem) {
+            this(expression, problem, List.of());
+        }
+
+        /** The expression, where it must be one of columns alone. */
+        Expression checked(Token at) {
+            problem.ifPresent(reason -> {
+                throw new Refusal(reason);
+            });
+            if (!marks.isEmpty()) {
+                throw new Refusal(Clock.MISPLACED, at);
+            }
+            return expression;
+        }
+    }
+
+    /** Translates an operand of AND in WHERE or ON. */
+    static Translated condition(Scalar scalar, Scope scope, Problems problems) {
+        return plain(scalar, scope, problems, scalar.pieces().size() == 1 ? Around.Asked.TRUTH : Around.Asked.VALUE);
     }
 
     /** Translates a scalar that stands below any aggregation: in WHERE, ON, or without GROUP BY. */
     static Translated plain(Scalar scalar, Scope scope, Problems problems) {
+        return plain(scalar, scope, problems, Around.Asked.VALUE);
+    }
+
+    private static Translated plain(Scalar scalar, Scope scope, Problems problems, Around.Asked asked) {
         Translation translation = new Translation(problems);
         for (Piece piece : scalar.pieces()) {
             if (piece instanceof Scalar.Column column) {
@@ -50,6 +75,8 @@ final class Translation {
                 translation.bare(bare, scope);
             } else if (piece instanceof Scalar.Timed timed) {
                 translation.timed(timed, plain(timed.row(), scope, problems));
+            } else if (piece instanceof Scalar.Sublink sublink) {
+                translation.sublink(sublink, scope.around().sublink(sublink, asked));
             } else {
                 translation.piece(piece);
             }
@@ -103,6 +130,19 @@ final class Translation {
         TimeMark.Comparison comparison = Clock.comparison(timed, row.expression());
         marks.add(comparison);
         reference(comparison.mark(), timed.tokens().get(0));
+    }
+
+    /** A subquery, and what it has become, if one may stand here. */
+    void sublink(Scalar.Sublink sublink, Optional<Translated> translated) {
+        if (translated.isEmpty()) {
+            piece(sublink);
+            return;
+        }
+        refuse(translated.get().problem());
+        if (sublink.tokens().get(0).spaced() && !isEmpty()) {
+            text.append(' ');
+        }
+        expression(translated.get().expression());
     }
 
     void reference(Identifier name, Token first) {

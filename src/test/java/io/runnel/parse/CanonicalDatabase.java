@@ -102,6 +102,16 @@ final class CanonicalDatabase implements AutoCloseable, Relations {
         return Parser.parse(canonical, this, aggregates, setReturning);
     }
 
+    private List<List<Identifier>> keys(QualifiedName table) throws SQLException {
+        List<Identifier> key = strings("SELECT a.attname FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid"
+                        + " AND a.attnum = ANY (i.indkey) WHERE i.indisprimary AND i.indrelid = '"
+                        + table.sql().text() + "'::regclass")
+                .stream()
+                .map(Identifier::of)
+                .toList();
+        return key.isEmpty() ? List.of() : List.of(key);
+    }
+
     @Override
     public Optional<Relation> find(QualifiedName name) {
         if (name.schema().name().equals("pg_catalog")) {
@@ -126,7 +136,7 @@ final class CanonicalDatabase implements AutoCloseable, Relations {
                                                     .get(0)
                                             + ") q"),
                                     columns)
-                            : new Relation.Table(columns, Optional.empty()));
+                            : new Relation.Table(columns, Optional.empty(), keys(name)));
         } catch (SQLException e) {
             throw new IllegalStateException(e);
         }

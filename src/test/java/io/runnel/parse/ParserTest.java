@@ -23,7 +23,9 @@ import org.junit.jupiter.api.Test;
 class ParserTest {
 
     private static final Relation NOTES = new Relation.Table(
-            List.of(Identifier.of("id"), Identifier.of("text")), Optional.of("foreign tables have no change capture"));
+            List.of(Identifier.of("id"), Identifier.of("text")),
+            Optional.of("foreign tables have no change capture"),
+            List.of());
     private static final Map<String, Relation> TABLES = Map.of(
             "t",
             table("id", "a", "b", "weight"),
@@ -35,7 +37,7 @@ class ParserTest {
             new Relation.View("SELECT id FROM ( SELECT e.id FROM public.endless e) q;", names("id")));
 
     private static Relation table(String... columns) {
-        return new Relation.Table(names(columns), Optional.empty());
+        return new Relation.Table(names(columns), Optional.empty(), List.of());
     }
 
     private static List<Identifier> names(String... names) {

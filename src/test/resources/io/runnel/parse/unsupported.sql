@@ -1,11 +1,8 @@
+ARRAY of a query with more than FROM, WHERE and ORDER BY has no delta rule yet @ SELECT # SELECT id, ARRAY(SELECT DISTINCT o.id FROM orders o) AS a FROM customers;
+a subquery has no delta rule here @ SELECT # SELECT c.id FROM customers c JOIN orders o ON o.customer_id = c.id AND EXISTS (SELECT 1 FROM items i WHERE i.order_id = o.id);
+aggregates without GROUP BY in a subquery that reads columns of an enclosing query are maintained only where the subquery stands for their value @ SELECT # SELECT id FROM customers c WHERE EXISTS (SELECT count(*) FROM orders o WHERE o.customer_id = c.id);
+the value of public."Total" over no rows is not known, so it has no delta rule in a subquery @ SELECT # SELECT id, (SELECT "Total"(i.product_id) FROM items i WHERE i.order_id = c.id) AS t FROM customers c;
 this construct is not understood: name @ name # SELECT name FROM (SELECT name::varchar(3) AS name FROM customers) c JOIN products p USING (name) JOIN (SELECT NULL::char(3) AS name) x USING (name);
-subqueries in expressions have no delta rule yet @ SELECT # SELECT id FROM customers c WHERE EXISTS (SELECT 1 FROM orders o WHERE o.customer_id = c.id);
-subqueries in expressions have no delta rule yet @ SELECT # SELECT id FROM customers c WHERE vip AND id IN (SELECT customer_id FROM orders);
-subqueries in expressions have no delta rule yet @ SELECT # SELECT id, (SELECT max(amount) FROM orders) AS m FROM customers;
-subqueries in expressions have no delta rule yet @ WITH # SELECT id, (WITH x AS (SELECT 1 AS y) SELECT y FROM x) AS m FROM customers;
-subqueries in expressions have no delta rule yet @ VALUES # SELECT id FROM customers WHERE id = ANY (VALUES (1), (2));
-subqueries in expressions have no delta rule yet @ SELECT # SELECT ARRAY(SELECT id FROM orders) AS a FROM customers;
-subqueries in expressions have no delta rule yet @ SELECT # SELECT region, sum((SELECT count(*) FROM orders o WHERE o.customer_id = c.id)) FROM customers c GROUP BY region;
 window functions have no delta rule yet @ rank # SELECT id, rank() OVER (PARTITION BY region ORDER BY id) AS r FROM customers;
 window functions have no delta rule yet @ sum # SELECT region, sum(count(*)) OVER w AS r FROM customers GROUP BY region WINDOW w AS (ORDER BY region);
 window functions have no delta rule yet @ count # SELECT id, count(*) FILTER (WHERE vip) OVER (ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS r FROM customers;

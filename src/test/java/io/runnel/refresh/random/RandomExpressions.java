@@ -9,9 +9,17 @@ final class RandomExpressions {
     private final Dice dice;
     private final List<Column> columns;
 
+    private final List<RandomSubqueries> subqueries;
+
     RandomExpressions(Dice dice, List<Column> columns) {
+        this(dice, columns, List.of());
+    }
+
+    /** @param subqueries what makes subqueries where they may stand; empty elsewhere */
+    RandomExpressions(Dice dice, List<Column> columns, List<RandomSubqueries> subqueries) {
         this.dice = dice;
         this.columns = List.copyOf(columns);
+        this.subqueries = List.copyOf(subqueries);
     }
 
     boolean has(Kind kind) {
@@ -51,6 +59,9 @@ final class RandomExpressions {
             return column(kind);
         }
         int next = depth - 1;
+        if (!subqueries.isEmpty() && dice.once(10)) {
+            return subqueries.get(0).value(kind);
+        }
         if (dice.once(5)) {
             return anyKind(kind, next);
         }
@@ -129,6 +140,9 @@ final class RandomExpressions {
     /** A condition, true often enough. */
     String predicate(int depth) {
         int next = depth - 1;
+        if (!subqueries.isEmpty() && dice.once(4)) {
+            return subqueries.get(0).predicate();
+        }
         return switch (dice.below(13)) {
             case 0 -> "(" + of(Kind.INT, next) + " > " + dice.below(3) + ")";
             case 1 -> "(" + of(Kind.LOOSE, next) + " <= 1.5)";

@@ -1,0 +1,107 @@
+package io.runnel.refresh.random;
+
+import io.runnel.refresh.random.Relation.Column;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Subqueries in expressions, most of them correlated with the columns around. */
+final class RandomSubqueries {
+
+    /** How deep they are nested. */
+    private static final int DEPTH = 2;
+
+    private static final List<Kind> JOINED = List.of(Kind.INT, Kind.TEXT, Kind.BIGINT, Kind.LOOSE, Kind.LATIN);
+
+    private final Dice dice;
+    private final List<Column> outer;
+    private final int depth;
+
+    private RandomSubqueries(Dice dice, List<Column> outer, int depth) {
+        this.dice = dice;
+        this.outer = outer;
+        this.depth = depth;
+    }
+
+    /** Those that read {@code outer}; none if they are nested too deep. */
+    static List<RandomSubqueries> over(Dice dice, List<Column> outer, int depth) {
+        return depth < DEPTH ? List.of(new RandomSubqueries(dice, outer, depth)) : List.of();
+    }
+
+    static List<RandomSubqueries> over(Dice dice, List<Column> outer) {
+        return over(dice, outer, 0);
+    }
+
+    /** A table under a new name, with WHERE. */
+    private final class Rows {
+        private final List<Column> columns;
+        private final String sql;
+
+        Rows() {
+            Relation table = dice.of(RandomSchema.TABLES);
+            String alias = "s" + depth + "x" + dice.below(1_000_000);
+            columns = table.as(alias);
+            List<String> conditions = new ArrayList<>();
+            for (int i = dice.below(3); i > 0; i--) {
+                conditions.add(condition());
+            }
+            sql = " FROM " + table.sql() + " " + alias
+                    + (conditions.isEmpty() ? "" : " WHERE " + String.join(" AND ", conditions));
+        }
+
+        private String condition() {
+            Kind kind = dice.of(JOINED);
+            String mine = new RandomExpressions(dice, columns).column(kind);
+            String theirs = new RandomExpressions(dice, outer).column(kind);
+            return switch (dice.below(8)) {
+                case 0, 1, 2, 3 -> "(" + mine + " = " + theirs + ")";
+                case 4 -> "(" + mine + " < " + theirs + ")";
+                case 5 -> both().predicate(1);
+                default -> own().predicate(1);
+            };
+        }
+
+        RandomExpressions own() {
+            return new RandomExpressions(dice, columns, over(dice, columns, depth + 1));
+        }
+
+        private RandomExpressions both() {
+            List<Column> all = new ArrayList<>(columns);
+            all.addAll(outer);
+            return new RandomExpressions(dice, all, over(dice, all, depth + 1));
+        }
+    }
+
+    String predicate() {
+        Rows rows = new Rows();
+        Kind kind = dice.of(JOINED);
+        String left = new RandomExpressions(dice, outer).of(kind, 1);
+        String right = rows.own().of(kind, 1);
+        String query = "(SELECT " + right + rows.sql + ")";
+        return switch (dice.below(8)) {
+            case 0, 1 -> "EXISTS (SELECT" + rows.sql + ")";
+            case 2 -> "(NOT EXISTS (SELECT 1" + rows.sql + "))";
+            case 3 -> "(" + left + " IN " + query + ")";
+            case 4 -> "(" + left + " NOT IN " + query + ")";
+            case 5 -> "(" + left + dice.text(" < ", " >= ", " <> ") + dice.text("ANY ", "ALL ") + query + ")";
+            case 6 -> "((" + left + ", " + left + ") IN (SELECT " + right + ", " + right + rows.sql + "))";
+            default -> "(" + left + " IN (SELECT " + right + rows.sql + " GROUP BY 1))";
+        };
+    }
+
+    /** A value; empty if there is none of the kind. */
+    String value(Kind kind) {
+        Rows rows = new Rows();
+        if (kind == Kind.INTS && dice.once(2)) {
+            String value = rows.own().of(Kind.INT, 1);
+            return "ARRAY(SELECT " + value + rows.sql + " ORDER BY 1)";
+        }
+        if (dice.once(3)) {
+            String key = new RandomExpressions(dice, outer).column(Kind.INT);
+            String alias = "s" + depth + "y" + dice.below(1_000_000);
+            List<Column> columns = RandomSchema.KEYED.as(alias);
+            String looked = new RandomExpressions(dice, columns).of(kind, 1);
+            return "(SELECT " + looked + " FROM random_keyed " + alias + " WHERE " + alias + ".id = " + key + ")";
+        }
+        return "(SELECT " + new RandomAggregates(dice, rows.own()).of(kind) + rows.sql + ")";
+    }
+}
