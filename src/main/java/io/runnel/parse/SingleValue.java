@@ -14,7 +14,6 @@ import io.runnel.parse.Scalar.Sublink.Form;
 import io.runnel.parse.Subqueries.Context;
 import io.runnel.parse.Subqueries.Link;
 import io.runnel.parse.Subqueries.Linked;
-import io.runnel.parse.Translation.Translated;
 import io.runnel.sql.Identifier;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -157,7 +156,8 @@ final class SingleValue {
         for (Query.Item item : select.items()) {
             values.add(aggregation.translate(item.expression()).checked(sublink.first()));
         }
-        Optional<Expression> having = select.having().map(condition -> aggregation.translate(condition).checked(sublink.first()));
+        Optional<Expression> having = select.having()
+                .map(condition -> aggregation.translate(condition).checked(sublink.first()));
         Expression value = value(values);
         if (having.isPresent()) {
             value = Expression.of("CASE WHEN ", having.get(), " THEN ", value, " END");

@@ -140,3 +140,4 @@ SELECT c.id, CASE WHEN EXISTS (SELECT 1 FROM orders o WHERE o.customer_id = c.id
 SELECT id FROM customers c WHERE c.id IN (SELECT o.customer_id FROM orders o UNION SELECT p.id FROM products p);
 SELECT id FROM customers c WHERE EXISTS (SELECT 1 FROM (SELECT customer_id AS x FROM orders) o WHERE o.x = c.id);
 SELECT c.id, (SELECT o.x FROM (SELECT count(*) AS x FROM orders) o) AS n FROM customers c;
+SELECT region, array_agg((SELECT p.id FROM products p WHERE p.id = c.id) ORDER BY (SELECT p.id FROM products p WHERE p.id = c.id) DESC, id) AS a FROM customers c GROUP BY region;
