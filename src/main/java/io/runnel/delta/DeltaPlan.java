@@ -75,7 +75,7 @@ public final class DeltaPlan {
      * few changes are always the same few, prepared and planned once.
      */
     public Optional<Sql> refresh(Set<QualifiedName> changed, long changes) {
-        DeltaQuery query = new DeltaQuery(root, types, storage, changed::contains, powerOfTen(changes));
+        DeltaQuery query = DeltaQuery.later(root, types, storage, changed::contains, powerOfTen(changes));
         boolean tooWide = root.walk()
                 .anyMatch(operator -> operator instanceof Join join
                         && join.inputs().stream().filter(query::changed).count() > Join.CHANGED_INPUTS_MAX);

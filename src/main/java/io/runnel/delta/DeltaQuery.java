@@ -57,13 +57,32 @@ final class DeltaQuery implements Deltas {
     private final Storage storage;
     private final Predicate<QualifiedName> changedTable;
     private final long changesMax;
+    private final boolean later;
     private final Map<Operator, Integer> numbers = new HashMap<>();
     private final Map<Operator, Identifier> derived = new HashMap<>();
     private final List<Sql> expressions = new ArrayList<>();
     private final Set<Identifier> defined = new HashSet<>();
     private int current;
 
+    /** A derivation in which time stands still. */
     DeltaQuery(Operator root, Types types, Storage storage, Predicate<QualifiedName> changedTable, long changesMax) {
+        this(root, types, storage, changedTable, changesMax, false);
+    }
+
+    /** A derivation for a refresh, before which time has passed. */
+    static DeltaQuery later(
+            Operator root, Types types, Storage storage, Predicate<QualifiedName> changedTable, long changesMax) {
+        return new DeltaQuery(root, types, storage, changedTable, changesMax, true);
+    }
+
+    private DeltaQuery(
+            Operator root,
+            Types types,
+            Storage storage,
+            Predicate<QualifiedName> changedTable,
+            long changesMax,
+            boolean later) {
+        this.later = later;
         this.types = types;
         this.storage = storage;
         this.changedTable = changedTable;
@@ -91,8 +110,8 @@ final class DeltaQuery implements Deltas {
     @Override
     public boolean changed(Operator operator) {
         return operator.walk()
-                .anyMatch(below ->
-                        below instanceof TimeMark || (below instanceof Scan scan && changedTable.test(scan.table())));
+                .anyMatch(below -> (later && below instanceof TimeMark)
+                        || (below instanceof Scan scan && changedTable.test(scan.table())));
     }
 
     @Override

@@ -113,7 +113,7 @@ final class OperatorContract {
     }
 
     private static String statement(Example example) {
-        DeltaQuery query = new DeltaQuery(
+        DeltaQuery query = DeltaQuery.later(
                 example.operator(),
                 OperatorExamples.TYPES,
                 STORAGE,
