@@ -62,7 +62,7 @@ class RefreshCosts {
 
     RefreshCosts(
             @ConfigProperty(name = "runnel.refresh.full-from-changes", defaultValue = "1000") long changes,
-            @ConfigProperty(name = "runnel.refresh.full-from-share", defaultValue = "0.5") double share,
+            @ConfigProperty(name = "runnel.refresh.full-from-share", defaultValue = "0.25") double share,
             @ConfigProperty(name = "runnel.refresh.full-when-slower", defaultValue = "1.1") double slower) {
         this.settings = new PlanChoice.Settings(changes, share, slower);
     }
