@@ -7,9 +7,7 @@ import io.runnel.definition.RelationFacts.Table;
 import io.runnel.definition.TypeClasses.Declared;
 import io.runnel.delta.TreeTypes;
 import io.runnel.operator.ColumnType;
-import io.runnel.operator.Operator;
 import io.runnel.operator.Scan;
-import io.runnel.operator.UnionAll;
 import io.runnel.operator.Unsupported;
 import io.runnel.parse.ParsedQuery;
 import io.runnel.parse.Parser;
@@ -174,13 +172,7 @@ final class Compiler {
                                 .toList()))
                 .map(answer -> TreeTypes.of(parsed.root(), facts, answer))
                 .map(types -> new Compilation(
-                        canonical,
-                        parsed.root(),
-                        mixed(parsed.root(), types),
-                        columns,
-                        facts,
-                        Optional.of(types),
-                        timeDependent))
+                        canonical, parsed.root(), List.of(), columns, facts, Optional.of(types), timeDependent))
                 .onFailure(Failure.class)
                 .recoverWithItem(failure -> new Compilation(
                         canonical,
@@ -197,17 +189,6 @@ final class Compiler {
         List<Long> collations = row.numbers("collations");
         return IntStream.range(0, types.size())
                 .mapToObj(i -> new Declared(types.get(i), collations.get(i)))
-                .toList();
-    }
-
-    /** A delta of one branch alone would have that branch's type, and mean something else in expressions above. */
-    private static List<Explanation.Refusal> mixed(Operator root, TreeTypes types) {
-        return root.walk()
-                .filter(UnionAll.class::isInstance)
-                .flatMap(union -> union.columns().stream()
-                        .filter(column -> types.type(union, column).name().isEmpty()))
-                .map(column -> refusal("the branches of a UNION differ in the type of column " + column.name()))
-                .distinct()
                 .toList();
     }
 

@@ -97,7 +97,10 @@ final class TypeClasses {
         return session.query(LOAD, array(distinct, Declared::type), array(distinct, Declared::collation))
                 .map(rows -> {
                     Map<Declared, ColumnType> classes = new HashMap<>();
-                    rows.forEach(row -> classes.put(distinct.get((int) row.number("number") - 1), classify(row)));
+                    rows.forEach(row -> {
+                        Declared declared = distinct.get((int) row.number("number") - 1);
+                        classes.put(declared, classify(row, declared.collation()));
+                    });
                     return classes;
                 });
     }
@@ -106,13 +109,13 @@ final class TypeClasses {
         return types.stream().map(part).map(String::valueOf).collect(Collectors.joining(",", "{", "}"));
     }
 
-    private static ColumnType classify(Row row) {
+    private static ColumnType classify(Row row, long collation) {
         String name = row.text("name");
         boolean domain = row.truth("domain");
         if (!row.truth("ordered")) {
-            return new ColumnType(name, Equality.NONE, false, domain);
+            return new ColumnType(name, Equality.NONE, false, domain, collation);
         }
-        return new ColumnType(
-                name, row.truth("exact") ? Equality.EXACT : Equality.INEXACT, row.truth("hashed"), domain);
+        Equality equality = row.truth("exact") ? Equality.EXACT : Equality.INEXACT;
+        return new ColumnType(name, equality, row.truth("hashed"), domain, collation);
     }
 }

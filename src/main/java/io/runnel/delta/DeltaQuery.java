@@ -5,6 +5,7 @@ import io.runnel.operator.ColumnType;
 import io.runnel.operator.Deltas;
 import io.runnel.operator.Distinct;
 import io.runnel.operator.Operator;
+import io.runnel.operator.Recursion;
 import io.runnel.operator.Scan;
 import io.runnel.operator.TimeMark;
 import io.runnel.operator.Types;
@@ -98,6 +99,10 @@ final class DeltaQuery implements Deltas {
             numbers.putIfAbsent(operator, number);
             if (operator instanceof Distinct distinct) {
                 numbers.putIfAbsent(distinct.groups(), numbers.getOrDefault(operator, number));
+            }
+            if (operator instanceof Recursion recursion) {
+                // The state that the reference stands for is the recursion's.
+                numbers.put(recursion.reference(), numbers.getOrDefault(operator, number));
             }
         }
         return numbers;

@@ -8,7 +8,9 @@ import io.runnel.operator.MarkJoin;
 import io.runnel.operator.OneRow;
 import io.runnel.operator.Operator;
 import io.runnel.operator.OuterJoin;
+import io.runnel.operator.Padding;
 import io.runnel.operator.Projection;
+import io.runnel.operator.Recursion;
 import io.runnel.operator.Scan;
 import io.runnel.operator.TimeMark;
 import io.runnel.sql.Identifier;
@@ -45,6 +47,9 @@ public record ResultKey(List<Integer> columns, boolean nullable) {
                     .flatMap(Optional::stream)
                     .findFirst();
         }
+        if (operator instanceof Padding padding) {
+            return keys(padding.input(), facts);
+        }
         if (operator instanceof Filter filter) {
             return keys(filter.input(), facts);
         }
@@ -52,7 +57,9 @@ public record ResultKey(List<Integer> columns, boolean nullable) {
             return keys(mark.input(), facts);
         }
         if (operator instanceof Projection projection) {
-            return keys(projection.input(), facts).flatMap(key -> survivors(projection, key));
+            return projection.multiplies()
+                    ? Optional.empty()
+                    : keys(projection.input(), facts).flatMap(key -> survivors(projection, key));
         }
         if (operator instanceof Join join) {
             List<Identifier> all = new ArrayList<>();
@@ -76,6 +83,11 @@ public record ResultKey(List<Integer> columns, boolean nullable) {
         }
         if (operator instanceof Distinct distinct) {
             return Optional.of(distinct.columns());
+        }
+        if (operator instanceof Recursion recursion) {
+            boolean distinct = !recursion.all()
+                    && recursion.columns().size() == recursion.start().columns().size();
+            return distinct ? Optional.of(recursion.columns()) : Optional.empty();
         }
         return operator instanceof OneRow ? Optional.of(List.of()) : Optional.empty();
     }

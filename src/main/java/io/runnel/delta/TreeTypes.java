@@ -5,14 +5,12 @@ import io.runnel.operator.Operator;
 import io.runnel.operator.Projection;
 import io.runnel.operator.Scan;
 import io.runnel.operator.Types;
-import io.runnel.operator.UnionAll;
 import io.runnel.sql.Identifier;
 import io.runnel.sql.Sql;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.stream.IntStream;
 
 /**
  * The types of a tree's columns. Those of tables are known from the catalogs; those of expressions only PostgreSQL can
@@ -97,12 +95,6 @@ public final class TreeTypes implements Types {
                     .orElseThrow(() -> unknown(operator, column));
             return type(projection.input(), source);
         }
-        if (operator instanceof UnionAll union) {
-            int position = union.columns().indexOf(column);
-            return widest(union.inputs().stream()
-                    .map(input -> type(input, input.columns().get(position)))
-                    .toList());
-        }
         return passedThrough(operator, column);
     }
 
@@ -112,18 +104,6 @@ public final class TreeTypes implements Types {
                 .findFirst()
                 .map(input -> type(input, column))
                 .orElseThrow(() -> unknown(operator, column));
-    }
-
-    /** PostgreSQL resolves the columns of a union to a common type; when the inputs differ, nothing is assumed of it. */
-    private static ColumnType widest(List<ColumnType> types) {
-        ColumnType first = types.get(0);
-        boolean same =
-                IntStream.range(1, types.size()).allMatch(i -> types.get(i).equals(first));
-        if (same) {
-            return first;
-        }
-        boolean comparable = types.stream().allMatch(type -> type.equality() != ColumnType.Equality.NONE);
-        return new ColumnType("", comparable ? ColumnType.Equality.INEXACT : ColumnType.Equality.NONE, false);
     }
 
     private static Identifier read(Scan scan, Identifier name) {

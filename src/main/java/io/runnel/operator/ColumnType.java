@@ -10,12 +10,13 @@ import io.runnel.sql.Sql;
  * @param equality what {@code =} says about two values of the type
  * @param hashable whether {@code hash_record_extended} accepts it
  * @param domain whether it is a domain
+ * @param collation the OID of the collation by which values of the type are compared; 0 if there is none
  */
-public record ColumnType(String name, Equality equality, boolean hashable, boolean domain) {
+public record ColumnType(String name, Equality equality, boolean hashable, boolean domain, long collation) {
 
-    /** A type that is no domain. */
+    /** A type that is no domain and has no collation. */
     public ColumnType(String name, Equality equality, boolean hashable) {
-        this(name, equality, hashable, false);
+        this(name, equality, hashable, false, 0);
     }
 
     // In its column's own collation different texts may be equal.

@@ -24,8 +24,16 @@ public record Expression(List<Part> parts) {
     /** A column of the input, by the name that the input gives it. */
     public record Reference(Identifier column) implements Part {}
 
+    /** The name of a set-returning function, before its arguments; it multiplies the rows of a projection. */
+    public record SetReturning(String text) implements Part {}
+
     public Expression {
         parts = List.copyOf(parts);
+    }
+
+    /** Whether it yields a set of values for each row. */
+    public boolean returnsSet() {
+        return parts.stream().anyMatch(SetReturning.class::isInstance);
     }
 
     public static Expression column(Identifier column) {
@@ -90,6 +98,8 @@ public record Expression(List<Part> parts) {
         for (Part part : parts) {
             if (part instanceof Text piece) {
                 text.append(piece.text());
+            } else if (part instanceof SetReturning function) {
+                text.append(function.text());
             } else if (part instanceof Reference reference) {
                 text.append(columns.apply(reference.column()).text());
             }

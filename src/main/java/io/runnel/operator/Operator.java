@@ -18,6 +18,7 @@ import java.util.stream.Stream;
 public sealed interface Operator
         permits Scan,
                 OneRow,
+                FunctionScan,
                 Filter,
                 Projection,
                 TimeMark,
@@ -25,8 +26,11 @@ public sealed interface Operator
                 OuterJoin,
                 MarkJoin,
                 UnionAll,
+                Padding,
                 Distinct,
                 Aggregation,
+                Recursion,
+                RecursiveReference,
                 Opaque {
 
     /** The operator's name for people, as in "inner join". */

@@ -6,13 +6,15 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Projection: one output row per input row, each column a scalar expression over it. Keeps duplicates.
+ * Projection: one output row per input row, each column a scalar expression over it. Keeps duplicates. Where an
+ * expression calls a set-returning function there are as many rows as the longest set has values, or none.
  *
  * <pre>
  *   Δ π[e](R) = π[e](ΔR)
  * </pre>
  *
- * <p>Linear: reads changes only, O(|ΔR|). Shape: the listed columns, and the weight of the input row.
+ * <p>Linear, with sets too, because the rows from one input row depend on nothing else and all have its weight: reads
+ * changes only, O(|ΔR|). Shape: the listed columns, and the weight of the input row.
  */
 public record Projection(Operator input, List<Output> outputs) implements Operator {
 
@@ -51,6 +53,11 @@ public record Projection(Operator input, List<Output> outputs) implements Operat
                 .filter(output -> output.expression().asColumn().isEmpty())
                 .map(Output::name)
                 .toList();
+    }
+
+    /** Whether an input row may yield several rows, or none. */
+    public boolean multiplies() {
+        return outputs.stream().anyMatch(output -> output.expression().returnsSet());
     }
 
     @Override

@@ -4,6 +4,7 @@ import io.runnel.sql.Identifier;
 import io.runnel.sql.Sql;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /**
  * Bag union: the rows of all inputs, duplicates kept, columns matched by position.
@@ -12,8 +13,9 @@ import java.util.List;
  *   Δ (R ⊎ S) = ΔR ⊎ ΔS
  * </pre>
  *
- * <p>Linear: reads changes only. The branches' columns have the same types: a delta of one branch alone would have that
- * branch's type and not the common one, so a query whose branches differ is refused before it comes here.
+ * <p>Linear: reads changes only. Where the branches' columns differ in type or collation, PostgreSQL chooses what is common
+ * to them. A delta of one branch alone would have that branch's own, and mean something else in expressions above;
+ * therefore it names the other branches too, without any row of theirs.
  */
 public record UnionAll(List<Operator> inputs, List<Identifier> columns) implements Operator {
 
@@ -21,6 +23,8 @@ public record UnionAll(List<Operator> inputs, List<Identifier> columns) implemen
     private static final String BRANCH = """
             SELECT {}
             FROM {} AS r""";
+    private static final String NO_ROWS = "{}\nWHERE false";
+    private static final String NO_WEIGHT = "0::bigint AS weight";
     private static final String RENAMED = "r.{} AS {}";
     private static final String WEIGHT = "r.weight AS weight";
 
@@ -45,16 +49,34 @@ public record UnionAll(List<Operator> inputs, List<Identifier> columns) implemen
     }
 
     @Override
+    public List<Identifier> computed() {
+        return columns;
+    }
+
+    @Override
     public Sql delta(Deltas deltas) {
+        boolean uniform = uniform(deltas);
         List<Sql> branches = new ArrayList<>();
         for (Operator input : inputs) {
+            List<Sql> outputs = renamed(input);
             if (deltas.changed(input)) {
-                List<Sql> outputs = renamed(input);
                 outputs.add(Sql.of(WEIGHT));
                 branches.add(Sql.of(BRANCH, outputs, deltas.of(input)));
+            } else if (!uniform) {
+                outputs.add(Sql.of(NO_WEIGHT));
+                branches.add(Sql.of(NO_ROWS, Sql.of(BRANCH, outputs, deltas.post(input))));
             }
         }
         return Sql.join(UNION, branches);
+    }
+
+    private boolean uniform(Types types) {
+        return IntStream.range(0, columns.size())
+                .allMatch(i -> inputs.stream()
+                                .map(input -> types.type(input, input.columns().get(i)))
+                                .distinct()
+                                .count()
+                        == 1);
     }
 
     @Override

@@ -15,18 +15,19 @@ import io.runnel.parse.Scalar.Sort;
 import io.runnel.parse.Translation.Translated;
 import io.runnel.sql.Identifier;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
 
 /**
  * Builds an aggregation and the projection below it, which computes every key, argument, sort key and filter, so that
  * the aggregation reads nothing but columns. Collects the calls while the expressions above are translated.
  */
 final class AggregationBuilder {
-
-    private static final String NO_GROUP = "an aggregation without keys and without calls has no delta rule yet";
 
     private final Build build;
     private final Scope scope;
@@ -35,6 +36,8 @@ final class AggregationBuilder {
     private final GroupKeys keys;
     private final Map<Free, Identifier> outer;
     private final Subqueries subqueries;
+    private final Map<String, Identifier> columns = new HashMap<>();
+    private final Optional<GroupingSets> sets;
     private final List<AggregateCall> calls = new ArrayList<>();
     private final List<TimeMark.Comparison> marks = new ArrayList<>();
     private Optional<Unsupported> problem = Optional.empty();
@@ -62,9 +65,29 @@ final class AggregationBuilder {
             }
         });
         for (Scalar scalar : select.grouping().map(Query.Grouping::keys).orElse(List.of())) {
-            Scalar key = GroupKeys.withoutExtraParentheses(scalar);
-            keys.add(key, column(key, keyName(key)));
+            Identifier column = column(scalar, keyName(scalar));
+            keys.add(scalar, column);
+            columns.put(scalar.text(), column);
         }
+        this.sets = select.grouping()
+                .filter(grouping -> grouping.special().isPresent())
+                .map(this::sets);
+    }
+
+    private GroupingSets sets(Query.Grouping grouping) {
+        if (grouping.sets().size() > GroupingSets.SETS_MAX) {
+            String reason = "GROUP BY with more than " + GroupingSets.SETS_MAX + " grouping sets has no delta rule";
+            problem =
+                    Optional.of(build.problems().add(reason, grouping.special().orElseThrow()));
+        }
+        List<Identifier> all = keys.columns();
+        List<Set<Integer>> numbers = new ArrayList<>();
+        for (Set<Integer> set : grouping.sets()) {
+            numbers.add(set.stream()
+                    .map(key -> all.indexOf(columns.get(grouping.keys().get(key).text())))
+                    .collect(Collectors.toSet()));
+        }
+        return new GroupingSets(numbers, all, build.names().fresh("grouping_set"), build.names());
     }
 
     /** The name under which the SELECT list shows the key. */
@@ -113,6 +136,8 @@ final class AggregationBuilder {
                 translation.reference(call(aggregate, own), aggregate.tokens().get(0));
             } else if (piece instanceof Scalar.Sublink sublink) {
                 translation.sublink(sublink, Optional.of(subqueries.translate(sublink, Around.Asked.VALUE)));
+            } else if (piece instanceof Scalar.Grouped grouped) {
+                grouping(grouped, translation);
             } else if (piece instanceof Scalar.Column || piece instanceof Scalar.Bare) {
                 translation.refuse(
                         "the column " + Texts.shortened(Texts.of(piece.tokens()))
@@ -124,6 +149,22 @@ final class AggregationBuilder {
             at++;
         }
         return translation.done();
+    }
+
+    /** Without grouping sets every key is grouped by. */
+    private void grouping(Scalar.Grouped grouped, Translation translation) {
+        List<Identifier> arguments = grouped.arguments().stream()
+                .flatMap(argument -> Optional.ofNullable(columns.get(argument.text())).stream())
+                .toList();
+        if (arguments.size() < grouped.arguments().size()) {
+            translation.refuse("what GROUPING asks for is not understood", grouped);
+        } else if (sets.isPresent()) {
+            translation.text(grouped.tokens().get(0).spaced() ? " (" : "(");
+            translation.expression(sets.get().grouping(arguments));
+            translation.text(")");
+        } else {
+            translation.text(grouped.tokens().get(0).spaced() ? " 0" : "0");
+        }
     }
 
     private Identifier call(Aggregate aggregate, Optional<Identifier> name) {
@@ -236,16 +277,19 @@ final class AggregationBuilder {
 
     /** The aggregation over {@code input}. To be asked for when everything above has been translated. */
     Operator operator(Operator input) {
-        List<Identifier> columns = new ArrayList<>(keys.columns());
-        calls.forEach(call -> columns.add(call.name()));
-        if (columns.isEmpty()) {
-            problem = problem.or(() -> Optional.of(build.problems().add(NO_GROUP, select.first())));
+        if (calls.isEmpty() && (keys.columns().isEmpty() || sets.isPresent())) {
+            Identifier rows = build.names().fresh("rows");
+            calls.add(new AggregateCall(
+                    rows, "count", List.of(), false, true, Optional.empty(), Expression.text("count(*)")));
         }
+        List<Identifier> all = new ArrayList<>(keys.columns());
+        calls.forEach(call -> all.add(call.name()));
         if (problem.isPresent()) {
-            return new Opaque("aggregation", List.of(input), columns, problem.get());
+            return new Opaque("aggregation", List.of(input), all, problem.get());
         }
         List<Projection.Output> outputs = new ArrayList<>();
         computed.forEach((expression, name) -> outputs.add(new Projection.Output(name, expression)));
-        return new Aggregation(new Projection(Clock.marked(input, marks), outputs), keys.columns(), calls);
+        Projection rows = new Projection(Clock.marked(input, marks), outputs);
+        return sets.isPresent() ? sets.get().operator(rows, calls) : new Aggregation(rows, keys.columns(), calls);
     }
 }

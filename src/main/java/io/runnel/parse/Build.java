@@ -50,8 +50,13 @@ record Build(
         return new Build(relations, functions, names, problems, budget, Map.copyOf(visible), outer, depth);
     }
 
-    /** A common table expression with those that its own query sees, and why it cannot be expanded. */
-    record CteInScope(Query.Cte cte, Build build, Optional<Unsupported> refusal) {}
+    /**
+     * A common table expression with those that its own query sees.
+     *
+     * @param recursive the word RECURSIVE, if its query may read itself
+     * @param self what it stands for in its own query
+     */
+    record CteInScope(Query.Cte cte, Build build, Optional<Token> recursive, Optional<Tree> self) {}
 
     /** A part of the tree, and the names of its columns in the query. */
     record Tree(Operator operator, List<Identifier> labels) {}
@@ -84,19 +89,18 @@ record Build(
     }
 
     Build with(Query.With with) {
-        Optional<Unsupported> recursive =
-                with.recursive().map(token -> problems.add("WITH RECURSIVE has no delta rule yet", token));
         Map<Identifier, CteInScope> visible = new HashMap<>(ctes);
         for (Query.Cte cte : with.ctes()) {
-            Optional<Unsupported> refusal = recursive;
-            if (!cte.after().isEmpty()) {
-                Token token = cte.after().get(0);
-                Unsupported problem = problems.add(token.text() + " has no delta rule yet", token);
-                refusal = Optional.of(recursive.orElse(problem));
-            }
-            Build before = with(visible);
-            visible.put(cte.name().identifier(), new CteInScope(cte, before, refusal));
+            visible.put(
+                    cte.name().identifier(), new CteInScope(cte, with(visible), with.recursive(), Optional.empty()));
         }
+        return with(visible);
+    }
+
+    /** What the step of a recursion sees, which is called {@code self} there. */
+    Build within(Query.Cte cte, Tree self) {
+        Map<Identifier, CteInScope> visible = new HashMap<>(ctes);
+        visible.put(cte.name().identifier(), new CteInScope(cte, this, Optional.empty(), Optional.of(self)));
         return with(visible);
     }
 

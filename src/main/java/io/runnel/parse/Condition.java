@@ -78,6 +78,17 @@ record Condition(Expression expression, Optional<Unsupported> problem, List<Time
         return filtered;
     }
 
+    /** The condition of a join with a function, which cannot compare with the time: no operator below has its columns. */
+    static Condition one(List<Condition> conditions, Problems problems, Query.Joined join) {
+        Optional<Unsupported> problem = conditions.stream()
+                .flatMap(condition -> condition.problem().stream())
+                .findFirst();
+        if (problem.isEmpty() && conditions.stream().anyMatch(Condition::isTimed)) {
+            problem = Optional.of(problems.add(Clock.MISPLACED, join.operator().get(0)));
+        }
+        return new Condition(all(conditions), problem);
+    }
+
     /** All conditions as one. */
     static Expression all(List<Condition> conditions) {
         return and(conditions.stream().map(Condition::expression).toList());

@@ -32,6 +32,8 @@ final class Counter {
             query(operation.right());
         } else if (query.body() instanceof Query.Nested nested) {
             query(nested.query());
+        } else if (query.body() instanceof Query.Values values) {
+            scalar(values.text());
         }
         query.order().forEach(sort -> once(sort.expression(), listed));
         query.limit().ifPresent(this::scalar);
@@ -42,9 +44,7 @@ final class Counter {
         select.distinct().on().forEach(scalar -> once(scalar, listed));
         select.from().forEach(this::source);
         select.where().ifPresent(this::scalar);
-        select.grouping()
-                .ifPresent(grouping ->
-                        grouping.keys().forEach(key -> once(GroupKeys.withoutExtraParentheses(key), listed)));
+        select.grouping().ifPresent(grouping -> grouping.keys().forEach(key -> once(key, listed)));
         select.having().ifPresent(this::scalar);
     }
 
@@ -61,6 +61,8 @@ final class Counter {
             source(join.left());
             source(join.right());
             join.on().ifPresent(this::scalar);
+        } else if (source instanceof Query.Call call) {
+            scalar(call.call());
         }
     }
 

@@ -38,30 +38,30 @@ final class FromBuilder {
         List<Rows> all = new ArrayList<>();
         Scope scope = Scope.empty();
         for (Query.Source source : sources) {
-            From from = build(source);
+            From from = build(source, scope);
             all.add(from.rows());
             scope = scope.plus(from.scope()).orElseThrow(() -> new Refusal(TWICE, select));
         }
         return new From(new Rows.Inner(all, List.of()), scope);
     }
 
-    private From build(Query.Source source) {
+    /** @param visible the columns of the items before it that its functions may read */
+    private From build(Query.Source source, Scope visible) {
         if (source instanceof Query.Joined join) {
-            return join(join);
+            return join(join, visible);
+        }
+        if (source instanceof Query.Call call) {
+            return named(call.alias(), call.first(), CallInput.of(call, visible, build));
         }
         if (source instanceof Query.Derived derived) {
-            return named(derived.alias(), derived.first(), derived(derived));
-        }
-        if (source instanceof Query.Relation relation) {
-            Token last = relation.name().get(relation.name().size() - 1);
-            return named(relation.alias(), last, relation(relation));
+            return named(derived.alias(), derived.first(), derived(derived, visible));
         }
         if (source instanceof Query.Bound bound) {
             return bound(bound);
         }
-        Query.Other other = (Query.Other) source;
-        Unsupported reason = build.problems().add(other.reason(), other.first());
-        return named(other.alias(), other.first(), new Input.Unknown("function", reason, build));
+        Query.Relation relation = (Query.Relation) source;
+        Token last = relation.name().get(relation.name().size() - 1);
+        return named(relation.alias(), last, relation(relation));
     }
 
     /** Columns of enclosing queries, each found under the name of its item there. */
@@ -86,7 +86,12 @@ final class FromBuilder {
         return new From(new Rows.Leaf(input), Scope.of(name.get(), input));
     }
 
-    private Input derived(Query.Derived derived) {
+    private Input derived(Query.Derived derived, Scope visible) {
+        if (derived.query().isBare() && derived.query().body() instanceof Query.Values values) {
+            List<Identifier> labels =
+                    relabelled(values.labels(), derived.alias().columns(), derived.first());
+            return CallInput.of(values, labels, visible, build);
+        }
         if (derived.lateral().isPresent()) {
             Unsupported reason = build.problems().add("LATERAL has no delta rule yet", derived.first());
             return new Input.Unknown("lateral", reason, build);
@@ -141,9 +146,15 @@ final class FromBuilder {
     }
 
     private Input expanded(CteInScope cte, Query.Alias alias, Token token) {
-        Optional<Unsupported> refusal = cte.refusal().isPresent() ? cte.refusal() : exhausted(token);
+        if (cte.self().isPresent()) {
+            return nested(cte.self().get(), alias, token);
+        }
+        Optional<Unsupported> refusal = exhausted(token);
         if (refusal.isPresent()) {
             return new Input.Unknown("common table expression", refusal.get(), build);
+        }
+        if (cte.recursive().isPresent()) {
+            return nested(new RecursionBuilder(queries).build(cte, token), alias, token);
         }
         Tree tree = queries.build(cte.cte().query(), cte.build());
         List<Identifier> labels = relabelled(tree.labels(), cte.cte().columns(), token);
@@ -178,10 +189,24 @@ final class FromBuilder {
                                 token));
     }
 
-    private From join(Query.Joined join) {
-        From left = build(join.left());
-        From right = build(join.right());
+    /** Whether the right side is a function, for which a left join is a question of each left row alone. */
+    private static boolean isCalled(Query.Joined join) {
+        Query.Source right = join.right();
+        return join.kind() == Query.JoinKind.LEFT
+                && join.on().isPresent()
+                && (right instanceof Query.Call
+                        || (right instanceof Query.Derived derived
+                                && derived.query().isBare()
+                                && derived.query().body() instanceof Query.Values));
+    }
+
+    private From join(Query.Joined join, Scope visible) {
+        boolean inner = join.kind() == Query.JoinKind.INNER;
+        From left = build(join.left(), inner ? visible : Scope.empty());
         Token operator = join.operator().get(0);
+        Scope before =
+                inner ? visible.plus(left.scope()).orElseThrow(() -> new Refusal(TWICE, operator)) : left.scope();
+        From right = build(join.right(), inner || isCalled(join) ? before : Scope.empty());
         Scope scope = left.scope().plus(right.scope()).orElseThrow(() -> new Refusal(TWICE, operator));
         List<Condition> conditions = new ArrayList<>();
         join.on()
@@ -198,12 +223,19 @@ final class FromBuilder {
                     List.of(left.rows().columns(), right.rows().columns());
             conditions.replaceAll(condition -> Clock.oneSided(condition, sides, operator, build.problems()));
         }
-        Rows rows = join.kind() == Query.JoinKind.INNER
-                ? new Rows.Inner(List.of(left.rows(), right.rows()), conditions)
-                : join.kind() == Query.JoinKind.RIGHT
-                        ? new Rows.Outer(right.rows(), left.rows(), conditions, false)
-                        : new Rows.Outer(left.rows(), right.rows(), conditions, join.kind() == Query.JoinKind.FULL);
-        return named(join, rows, scope.merging(merged), left, right);
+        return named(join, joined(join, left.rows(), right.rows(), conditions), scope.merging(merged), left, right);
+    }
+
+    private Rows joined(Query.Joined join, Rows left, Rows right, List<Condition> on) {
+        if (isCalled(join) && right instanceof Rows.Leaf leaf && leaf.input() instanceof CallInput call) {
+            return new Rows.Called(left, call, Optional.of(Condition.one(on, build.problems(), join)));
+        }
+        return switch (join.kind()) {
+            case INNER -> new Rows.Inner(List.of(left, right), on);
+            case LEFT -> new Rows.Outer(left, right, on, false);
+            case RIGHT -> new Rows.Outer(right, left, on, false);
+            case FULL -> new Rows.Outer(left, right, on, true);
+        };
     }
 
     /** Of an inner join PostgreSQL takes either side, which differ in their type at most. */

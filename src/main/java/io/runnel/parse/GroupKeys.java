@@ -41,6 +41,17 @@ final class GroupKeys {
         return scalar;
     }
 
+    /** The expression without all parentheses but its own. */
+    static Scalar bare(Scalar scalar) {
+        Scalar bare = scalar;
+        Scalar inside = withoutExtraParentheses(bare);
+        while (inside.pieces().size() < bare.pieces().size()) {
+            bare = inside;
+            inside = withoutExtraParentheses(bare);
+        }
+        return bare;
+    }
+
     /** Adds a key; the same expression twice is one key. */
     void add(Scalar key, Identifier name) {
         if (columns.contains(name)) {

@@ -14,7 +14,7 @@ import java.util.Map;
 import java.util.Optional;
 
 /** An item of FROM: knows its columns by the names that the query uses. Owned by one parse. */
-sealed interface Input {
+sealed interface Input permits Input.Table, Input.Nested, Input.Domain, Input.Unknown, CallInput {
 
     /** The names of its columns in the query; for {@link Unknown}, those that are known. */
     List<Identifier> labels();

@@ -59,8 +59,7 @@ final class Printer {
         } else if (body instanceof Query.Nested nested) {
             nested(nested.query());
         } else if (body instanceof Query.Values values) {
-            words("VALUES");
-            words(Texts.of(values.tokens()));
+            words(values.text().text());
         }
     }
 
@@ -85,10 +84,7 @@ final class Printer {
         select.where().ifPresent(where -> words("WHERE " + where.text()));
         select.grouping().ifPresent(grouping -> {
             words("GROUP BY");
-            if (grouping.special().isPresent()) {
-                words(Texts.of(grouping.tokens()));
-            }
-            scalars(grouping.keys());
+            words(Texts.of(grouping.tokens()));
         });
         select.having().ifPresent(having -> words("HAVING " + having.text()));
         words(Texts.of(select.windows()));
@@ -118,8 +114,8 @@ final class Printer {
             alias(derived.alias());
         } else if (source instanceof Query.Joined join) {
             joined(join);
-        } else if (source instanceof Query.Other other) {
-            words(Texts.of(other.tokens()));
+        } else if (source instanceof Query.Call call) {
+            words(Texts.of(call.tokens()));
         }
     }
 

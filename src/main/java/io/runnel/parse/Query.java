@@ -5,6 +5,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.stream.IntStream;
 
 /**
  * A query as it is written: WITH, a body, and what follows the body.
@@ -18,6 +20,11 @@ record Query(Optional<With> with, Body body, List<Scalar.Sort> order, Optional<S
     /** The query with another body. */
     Query body(Body other) {
         return new Query(with, other, order, limit, locking);
+    }
+
+    /** Whether there is nothing but the body. */
+    boolean isBare() {
+        return with.isEmpty() && order.isEmpty() && limit.isEmpty() && locking.isEmpty();
     }
 
     /** {@code WITH}; {@code recursive} is the word RECURSIVE if it is there. */
@@ -92,17 +99,18 @@ record Query(Optional<With> with, Body body, List<Scalar.Sort> order, Optional<S
     /**
      * GROUP BY.
      *
-     * @param keys the grouped expressions, empty if the clause is special
+     * @param keys the grouped expressions, each once
      * @param special the first token of what is not a plain list of expressions: ROLLUP, GROUPING SETS, ()
+     * @param sets if the clause is special, the grouping sets that it stands for, as numbers of keys
      * @param tokens everything after GROUP BY
      */
-    record Grouping(List<Scalar> keys, Optional<Token> special, List<Token> tokens) {
+    record Grouping(List<Scalar> keys, Optional<Token> special, List<Set<Integer>> sets, List<Token> tokens) {
 
         /** Grouped by further expressions, too. */
         Grouping and(List<Scalar> others) {
             List<Scalar> all = new ArrayList<>(keys);
             all.addAll(others);
-            return new Grouping(all, special, tokens);
+            return new Grouping(all, special, sets, tokens);
         }
     }
 
@@ -114,8 +122,21 @@ record Query(Optional<With> with, Body body, List<Scalar.Sort> order, Optional<S
         }
     }
 
-    /** {@code VALUES}, with its rows unread. */
-    record Values(Token first, List<Token> tokens) implements Body {}
+    /**
+     * {@code VALUES}.
+     *
+     * @param text from the word VALUES on
+     * @param width the number of columns
+     */
+    record Values(Token first, Scalar text, int width) implements Body {
+
+        /** The names that PostgreSQL gives the columns. */
+        List<Identifier> labels() {
+            return IntStream.rangeClosed(1, width)
+                    .mapToObj(i -> Identifier.of("column" + i))
+                    .toList();
+        }
+    }
 
     /** A query in parentheses. */
     record Nested(Token first, Query query) implements Body {}
@@ -176,9 +197,15 @@ record Query(Optional<With> with, Body body, List<Scalar.Sort> order, Optional<S
     }
 
     /**
-     * Anything else: functions, XMLTABLE, JSON_TABLE.
+     * A function in FROM, also ROWS FROM, XMLTABLE, JSON_TABLE.
      *
-     * @param tokens everything up to and including the alias
+     * @param tokens everything from LATERAL up to and including the alias
+     * @param call what is called, with WITH ORDINALITY, without the alias
+     * @param columns its columns, all of them
      */
-    record Other(Token first, String reason, List<Token> tokens, Alias alias) implements Source {}
+    record Call(Token first, List<Token> tokens, Scalar call, List<Column> columns, Alias alias) implements Source {
+
+        /** A column of the call; with a type, if that has to be declared beside its name. */
+        record Column(Identifier label, List<Token> type) {}
+    }
 }

@@ -11,7 +11,6 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
-import java.util.Locale;
 import java.util.Optional;
 
 /** Turns queries into operators: WITH, set operations, LIMIT; a single SELECT is the {@link SelectBuilder}'s. */
@@ -69,21 +68,9 @@ final class QueryBuilder {
     }
 
     private static Tree values(Query.Values values, Build build, Optional<List<Identifier>> names) {
-        Unsupported reason = build.problems().add("VALUES has no delta rule yet", values.first());
-        List<Identifier> labels = new ArrayList<>();
-        int depth = 0;
-        for (Token token : values.tokens()) {
-            boolean opens = token.isSymbol("(") || token.isSymbol("[");
-            boolean closes = token.isSymbol(")") || token.isSymbol("]");
-            if (depth == 0 ? opens : depth == 1 && token.isSymbol(",")) {
-                labels.add(Identifier.of("column" + (labels.size() + 1)));
-            }
-            depth += opens ? 1 : closes ? -1 : 0;
-            if (depth == 0) {
-                break;
-            }
-        }
-        return new Tree(new Opaque("values", List.of(), named(names, labels, values.first(), build), reason), labels);
+        List<Identifier> labels = values.labels();
+        CallInput rows = CallInput.of(values, labels, Scope.empty(), build);
+        return new Tree(rows.named(named(names, labels, values.first(), build)), labels);
     }
 
     private static List<Identifier> named(
@@ -106,9 +93,7 @@ final class QueryBuilder {
         List<Operator> inputs = branches.stream().map(Tree::operator).toList();
         List<Identifier> columns = named(names, labels, operation.operator(), build);
         if (!operation.operator().isKeyword("UNION")) {
-            String name = operation.operator().text() + (operation.all() ? " ALL" : "");
-            Unsupported reason = build.problems().add(name + " has no delta rule yet", operation.operator());
-            return new Tree(new Opaque(name.toLowerCase(Locale.ROOT), inputs, columns, reason), labels);
+            return new Tree(Multiplicities.of(operation, inputs, columns, build.names()), labels);
         }
         UnionAll union = new UnionAll(inputs, columns);
         return new Tree(operation.all() ? union : new Distinct(union), labels);
@@ -123,7 +108,7 @@ final class QueryBuilder {
         Query.SetOperation chain = operation;
         operands.addFirst(chain.right());
         while (operation.operator().isKeyword("UNION")
-                && isBare(chain.left())
+                && chain.left().isBare()
                 && chain.left().body() instanceof Query.SetOperation left
                 && left.operator().isKeyword("UNION")
                 && left.all() == operation.all()) {
@@ -132,12 +117,5 @@ final class QueryBuilder {
         }
         operands.addFirst(chain.left());
         return List.copyOf(operands);
-    }
-
-    private static boolean isBare(Query query) {
-        return query.with().isEmpty()
-                && query.order().isEmpty()
-                && query.limit().isEmpty()
-                && query.locking().isEmpty();
     }
 }

@@ -87,9 +87,11 @@ final class QueryReader {
         Query query = read();
         cursor.expectSymbol(")");
         int after = cursor.at();
-        while (!cursor.isSymbol(",") && !Cursor.startsQuery(cursor.peek()) && !cursor.isSymbol("(")) {
-            boolean search = after < cursor.at() || cursor.isKeyword("SEARCH") || cursor.isKeyword("CYCLE");
-            if (!search || cursor.peek().kind() == Token.Kind.END) {
+        boolean listing = false;
+        while ((listing || !cursor.isSymbol(",")) && !Cursor.startsQuery(cursor.peek()) && !cursor.isSymbol("(")) {
+            boolean clause = cursor.isKeyword("SEARCH") || cursor.isKeyword("CYCLE");
+            listing = clause || (listing && !cursor.isKeyword("SET"));
+            if ((after == cursor.at() && !clause) || cursor.peek().kind() == Token.Kind.END) {
                 throw Refusal.notUnderstood(cursor.peek());
             }
             cursor.skip(1);
@@ -141,13 +143,27 @@ final class QueryReader {
             return select();
         }
         if (first.isKeyword("VALUES")) {
-            cursor.skip(1);
-            return new Values(first, cursor.takeUntil(endOfClauses()));
+            return values(first);
         }
         cursor.expectSymbol("(");
         Query query = read();
         cursor.expectSymbol(")");
         return new Nested(first, query);
+    }
+
+    private Values values(Token first) {
+        int from = cursor.at();
+        cursor.skip(1);
+        int width = 0;
+        int close = cursor.match(cursor.at());
+        for (int at = cursor.at(); at < close; at++) {
+            boolean opens = at > cursor.at()
+                    && (cursor.token(at).isSymbol("(") || cursor.token(at).isSymbol("["));
+            width += at == cursor.at() || cursor.token(at).isSymbol(",") ? 1 : 0;
+            at = opens ? cursor.match(at) : at;
+        }
+        cursor.moveTo(endOfClauses());
+        return new Values(first, scalars.scan(from, cursor.at()), width);
     }
 
     private Select select() {
@@ -159,7 +175,7 @@ final class QueryReader {
         Optional<Grouping> grouping = Optional.empty();
         if (cursor.accept("GROUP").isPresent()) {
             cursor.expect("BY");
-            grouping = Optional.of(grouping());
+            grouping = Optional.of(new GroupingReader(cursor, scalars).read());
         }
         Optional<Scalar> having = cursor.accept("HAVING").map(token -> scalars.read());
         List<Token> windows = cursor.isKeyword("WINDOW") ? cursor.takeUntil(endOfClauses()) : List.of();
@@ -191,42 +207,6 @@ final class QueryReader {
             items.add(new Item(expression, alias));
         } while (cursor.acceptSymbol(","));
         return items;
-    }
-
-    private Grouping grouping() {
-        Optional<Token> special = Optional.empty();
-        List<Scalar> keys = new ArrayList<>();
-        int from = cursor.at();
-        do {
-            Token first = cursor.peek();
-            if (isGroupingSet()) {
-                special = special.isPresent() ? special : Optional.of(first);
-                skipGroupingSet();
-            } else {
-                keys.add(scalars.read());
-            }
-        } while (cursor.acceptSymbol(","));
-        return new Grouping(special.isPresent() ? List.of() : keys, special, cursor.tokens(from, cursor.at()));
-    }
-
-    private boolean isGroupingSet() {
-        return cursor.isKeyword("ROLLUP")
-                || cursor.isKeyword("CUBE")
-                || cursor.isKeyword("GROUPING", "SETS")
-                || cursor.isKeyword("DISTINCT")
-                || cursor.isKeyword("ALL")
-                || (cursor.isSymbol("(") && cursor.peek(1).isSymbol(")"));
-    }
-
-    private void skipGroupingSet() {
-        while (cursor.peek().isKeyword() && !endsClause(cursor.peek())) {
-            cursor.skip(1);
-        }
-        if (cursor.isSymbol("(")) {
-            cursor.moveTo(cursor.match(cursor.at()) + 1);
-        } else {
-            throw Refusal.notUnderstood(cursor.peek());
-        }
     }
 
     private Scalar limit() {

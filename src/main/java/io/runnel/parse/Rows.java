@@ -66,6 +66,7 @@ sealed interface Rows {
             List<Condition> conditions = new ArrayList<>();
             flatten(flat, conditions);
             conditions.addAll(where);
+            flat = Called.expanded(flat);
             return switch (flat.size()) {
                 case 0 -> Condition.filtered(new OneRow(), conditions);
                 case 1 -> flat.get(0).operator(conditions);
@@ -96,6 +97,49 @@ sealed interface Rows {
             rest.removeAll(above);
             Optional<Expression> condition = rest.isEmpty() ? Optional.empty() : Optional.of(Condition.all(rest));
             return Condition.filtered(new Join(filtered, condition), above);
+        }
+    }
+
+    /**
+     * The rows with what a function of each row yields.
+     *
+     * @param on the condition of a left join; empty for an inner join
+     */
+    record Called(Rows left, CallInput call, Optional<Condition> on) implements Rows {
+        @Override
+        public List<Scope.Place> places() {
+            return Stream.concat(left.places().stream(), new Leaf(call).places().stream())
+                    .toList();
+        }
+
+        @Override
+        public Operator operator(List<Condition> where) {
+            List<Condition> above = new ArrayList<>(where);
+            Operator rows = left.operator(Condition.takeOver(above, left.columns()));
+            return Condition.filtered(call.over(rows, on), above);
+        }
+
+        /**
+         * The inputs of an inner join of which some are functions of others. Each function is put over the input whose
+         * columns it reads, or over the join of those inputs; then it is joined with the rest like any other input.
+         */
+        static List<Rows> expanded(List<Rows> inputs) {
+            List<Rows> items = new ArrayList<>(inputs);
+            items.removeIf(CallInput::isDependent);
+            for (Rows input : inputs) {
+                if (CallInput.isDependent(input)
+                        && input instanceof Leaf leaf
+                        && leaf.input() instanceof CallInput call) {
+                    List<Rows> read = items.stream()
+                            .filter(item -> item.columns().stream().anyMatch(call.references()::contains))
+                            .toList();
+                    Rows left = read.size() == 1 ? read.get(0) : new Inner(read, List.of());
+                    int place = items.indexOf(read.get(0));
+                    items.removeAll(read);
+                    items.add(place, new Called(left, call, Optional.empty()));
+                }
+            }
+            return items;
         }
     }
 

@@ -140,13 +140,18 @@ record Scalar(List<Piece> pieces) {
         }
     }
 
+    /** {@code GROUPING(…)}, with keys of GROUP BY as arguments. */
+    record Grouped(List<Token> tokens, List<Scalar> arguments) implements Piece {}
+
+    /** The name of a set-returning function, which its arguments follow. */
+    record SetReturning(List<Token> tokens) implements Piece {}
+
     /** Something that has no delta rule. */
     record Refused(List<Token> tokens, String reason, Kind kind) implements Piece {
 
         /** What it would be if it had a rule. */
         enum Kind {
             AGGREGATE,
-            SET_RETURNING,
             OTHER
         }
 

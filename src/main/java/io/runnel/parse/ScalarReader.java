@@ -4,6 +4,7 @@ import io.runnel.parse.Scalar.Bare;
 import io.runnel.parse.Scalar.Column;
 import io.runnel.parse.Scalar.Piece;
 import io.runnel.parse.Scalar.Refused;
+import io.runnel.parse.Scalar.SetReturning;
 import io.runnel.parse.Scalar.Sort;
 import io.runnel.parse.Scalar.Window;
 import io.runnel.parse.Scalar.Word;
@@ -202,6 +203,10 @@ final class ScalarReader {
     }
 
     /** The index after the type that starts at {@code from}. */
+    int endOfType(int from) {
+        return endOfType(from, Integer.MAX_VALUE);
+    }
+
     private int endOfType(int from, int to) {
         if (from >= to || !cursor.token(from).isName()) {
             throw Refusal.notUnderstood(cursor.token(from));
@@ -256,8 +261,8 @@ final class ScalarReader {
             return words(at, at + 3, pieces);
         }
         if (token.isKeyword("GROUPING") && next.isSymbol("(")) {
-            pieces.add(new Refused(List.of(token), "GROUPING has no delta rule yet"));
-            return at + 1;
+            pieces.add(GroupingReader.call(cursor, this, at));
+            return cursor.match(at + 1) + 1;
         }
         if (SPECIAL_AGGREGATES.contains(token.text()) && next.isSymbol("(")) {
             return specialAggregate(at, to, pieces);
@@ -333,10 +338,7 @@ final class ScalarReader {
             return end;
         }
         if (functions.isSetReturning(path)) {
-            pieces.add(new Refused(
-                    path,
-                    "a set-returning function in the SELECT list has no delta rule yet",
-                    Refused.Kind.SET_RETURNING));
+            pieces.add(new SetReturning(path));
             return open;
         }
         return words(at, open + 1, pieces);

@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Collectors;
 
 /**
  * Turns one SELECT into operators, from below: FROM and WHERE, aggregation and HAVING, the SELECT list, DISTINCT.
@@ -22,6 +23,9 @@ import java.util.Set;
  * scans read.
  */
 final class SelectBuilder {
+
+    private static final String SORTED =
+            "a set-returning function in ORDER BY that is not in the SELECT list has no delta rule yet";
 
     private final Build build;
     private final Query.Select select;
@@ -42,15 +46,8 @@ final class SelectBuilder {
             throw Refusal.notUnderstood(select.first());
         }
         FilteredRows rows = new FilteredRows(build, queries, select);
-        Optional<Unsupported> special = specialGrouping();
         Operator operator;
-        if (special.isPresent()) {
-            operator = new Opaque(
-                    "grouping sets",
-                    List.of(rows.operator()),
-                    names.orElseGet(() -> build.fresh(labels)),
-                    special.get());
-        } else if (isAggregated(select, order)) {
+        if (isAggregated(select, order)) {
             operator = aggregated(rows, names);
         } else {
             List<Translated> outputs = select.items().stream()
@@ -59,19 +56,6 @@ final class SelectBuilder {
             operator = projection(rows.operator(), outputs, names);
         }
         return new Tree(distinct(operator), labels);
-    }
-
-    private Optional<Unsupported> specialGrouping() {
-        return select.grouping().flatMap(Query.Grouping::special).map(token -> {
-            String name = token.isSymbol("(")
-                    ? "GROUP BY ()"
-                    : token.isKeyword("GROUPING")
-                            ? "GROUPING SETS"
-                            : token.isKeyword("DISTINCT") || token.isKeyword("ALL")
-                                    ? "GROUP BY " + token.text()
-                                    : token.text();
-            return build.problems().add(name + " has no delta rule yet", token);
-        });
     }
 
     /** @param order the ORDER BY of the query */
@@ -123,16 +107,20 @@ final class SelectBuilder {
         return new Projection(marked, projected);
     }
 
-    /** A set-returning function in ORDER BY multiplies rows; whatever else stands there does not change the result. */
+    /**
+     * A set-returning function in ORDER BY multiplies rows, unless the SELECT list has the same; whatever else stands
+     * there does not change the result.
+     */
     private Optional<Unsupported> sortProblem() {
+        Set<String> listed =
+                select.items().stream().map(item -> item.expression().text()).collect(Collectors.toSet());
         return order.stream()
-                .flatMap(sort -> sort.expression().pieces().stream())
-                .filter(Scalar.Refused.class::isInstance)
-                .map(Scalar.Refused.class::cast)
-                .filter(refused -> refused.kind() == Scalar.Refused.Kind.SET_RETURNING)
+                .map(sort -> GroupKeys.withoutExtraParentheses(sort.expression()))
+                .filter(sort -> !listed.contains(sort.text()))
+                .flatMap(sort -> sort.pieces().stream())
+                .filter(Scalar.SetReturning.class::isInstance)
                 .findFirst()
-                .map(refused ->
-                        build.problems().add(refused.reason(), refused.tokens().get(0)));
+                .map(function -> build.problems().add(SORTED, function.tokens().get(0)));
     }
 
     /** A column that passes through keeps its name, once. */

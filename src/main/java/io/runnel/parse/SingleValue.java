@@ -147,7 +147,7 @@ final class SingleValue {
 
     private Linked aggregated(Query query) {
         Correlation correlation = Correlation.of(build, query, sublink.free(), outer);
-        Query.Grouping keys = new Query.Grouping(correlation.keys(), Optional.empty(), List.of());
+        Query.Grouping keys = new Query.Grouping(correlation.keys(), Optional.empty(), List.of(), List.of());
         Query.Select select = ((Query.Select) correlation.query().body()).grouping(Optional.of(keys));
         Build inside = query.with().map(build::with).orElse(build);
         FilteredRows rows = new FilteredRows(inside, queries, select);

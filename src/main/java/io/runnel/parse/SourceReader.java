@@ -4,7 +4,6 @@ import io.runnel.parse.Query.Alias;
 import io.runnel.parse.Query.Derived;
 import io.runnel.parse.Query.JoinKind;
 import io.runnel.parse.Query.Joined;
-import io.runnel.parse.Query.Other;
 import io.runnel.parse.Query.Relation;
 import io.runnel.parse.Query.Source;
 import io.runnel.sql.Identifier;
@@ -102,16 +101,16 @@ final class SourceReader {
         if (cursor.isSymbol("(")) {
             return holdsQuery(cursor.at()) ? derived(first, lateral) : parenthesised(lateral);
         }
-        boolean special =
-                cursor.isKeyword("XMLTABLE") || cursor.isKeyword("JSON_TABLE") || cursor.isKeyword("ROWS", "FROM");
+        boolean special = cursor.isKeyword("ROWS", "FROM")
+                || (first.isKeyword() && cursor.peek(1).isSymbol("("));
         if (special || lateral.isPresent()) {
-            return function(first);
+            return new CallReader(cursor, scalars, mentions).read(first);
         }
         Optional<Token> only = cursor.accept("ONLY");
         List<Token> path = path();
         if (cursor.isSymbol("(") && only.isEmpty()) {
             cursor.skip(-path(path));
-            return function(first);
+            return new CallReader(cursor, scalars, mentions).read(first);
         }
         return relation(path, only);
     }
@@ -199,28 +198,6 @@ final class SourceReader {
             }
         }
         return new Relation(path, only, alias, cursor.tokens(from, cursor.at()));
-    }
-
-    /** Anything that ends in parentheses, a function call most often, with WITH ORDINALITY and an alias. */
-    private Source function(Token first) {
-        int from = cursor.at() - (first.isKeyword("LATERAL") ? 1 : 0);
-        while (!cursor.isSymbol("(")) {
-            if (endsItem(cursor.peek())) {
-                throw Refusal.notUnderstood(cursor.peek());
-            }
-            cursor.skip(1);
-        }
-        skipBalanced();
-        if (cursor.isKeyword("WITH", "ORDINALITY")) {
-            cursor.skip(2);
-        }
-        Alias alias = alias();
-        String reason = first.isKeyword("LATERAL")
-                ? "LATERAL has no delta rule yet"
-                : first.isKeyword("XMLTABLE") || first.isKeyword("JSON_TABLE")
-                        ? first.text() + " has no delta rule yet"
-                        : "a function in FROM has no delta rule yet";
-        return new Other(first, reason, cursor.tokens(from, cursor.at()), alias);
     }
 
     private void skipBalanced() {

@@ -25,6 +25,10 @@ final class Subqueries {
     /** Subqueries in subqueries deeper than this are not understood. */
     private static final int NESTED_MAX = 12;
 
+    private static final String MULTIPLIES =
+            "set-returning functions in the SELECT list, and grouping sets, of a subquery"
+                    + " in an expression have no delta rule yet";
+
     /** What the expressions of a subquery mean where it stands. */
     interface Context {
 
@@ -86,6 +90,9 @@ final class Subqueries {
             }
             outer.put(column, name.get());
         }
+        if (sublink.query().body() instanceof Query.Select select && multiplies(select)) {
+            return refused(MULTIPLIES, sublink);
+        }
         if (build.depth() >= NESTED_MAX) {
             return refused("subqueries are nested more than " + NESTED_MAX + " levels deep", sublink);
         }
@@ -103,6 +110,14 @@ final class Subqueries {
             Unsupported problem = build.problems().add(refusal.reason());
             return new Translated(text(sublink), Optional.of(problem));
         }
+    }
+
+    /** The rules below take the SELECT list and GROUP BY apart, and count on one row per row or group. */
+    private static boolean multiplies(Query.Select select) {
+        return select.grouping().flatMap(Query.Grouping::special).isPresent()
+                || select.items().stream()
+                        .flatMap(item -> item.expression().pieces().stream())
+                        .anyMatch(Scalar.SetReturning.class::isInstance);
     }
 
     private Translated refused(String reason, Sublink sublink) {

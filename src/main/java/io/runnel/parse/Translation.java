@@ -94,12 +94,22 @@ final class Translation {
             refuse(WINDOW, window.tokens().get(0), piece);
         } else if (piece instanceof Scalar.Time || piece instanceof Scalar.Timed) {
             refuse(Clock.MISPLACED, piece.tokens().get(0), piece);
+        } else if (piece instanceof Scalar.SetReturning function) {
+            setReturning(function);
         } else if (piece instanceof Scalar.Refused refused) {
             refuse(refused.reason(), refused.tokens().get(0), piece);
         } else {
             Token token = piece.tokens().get(0);
             refuse("this construct is not understood: " + Texts.shortened(token.text()), token, piece);
         }
+    }
+
+    private void setReturning(Scalar.SetReturning function) {
+        if (function.tokens().get(0).spaced() && !isEmpty()) {
+            text.append(' ');
+        }
+        flush();
+        parts.add(new Expression.SetReturning(Texts.of(function.tokens())));
     }
 
     void column(Scalar.Column column, Scope scope) {

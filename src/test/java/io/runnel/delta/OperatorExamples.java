@@ -7,12 +7,16 @@ import io.runnel.operator.ColumnType.Equality;
 import io.runnel.operator.Distinct;
 import io.runnel.operator.Expression;
 import io.runnel.operator.Filter;
+import io.runnel.operator.FunctionScan;
 import io.runnel.operator.Join;
 import io.runnel.operator.MarkJoin;
 import io.runnel.operator.OneRow;
 import io.runnel.operator.Operator;
 import io.runnel.operator.OuterJoin;
+import io.runnel.operator.Padding;
 import io.runnel.operator.Projection;
+import io.runnel.operator.Recursion;
+import io.runnel.operator.RecursiveReference;
 import io.runnel.operator.Scan;
 import io.runnel.operator.TimeMark;
 import io.runnel.operator.Types;
@@ -45,6 +49,8 @@ final class OperatorExamples {
             Map.entry("b id", new ColumnType("bigint", Equality.EXACT, true)),
             Map.entry("b label", new ColumnType("text", Equality.EXACT, true)),
             Map.entry("mark", new ColumnType("boolean", Equality.EXACT, true)),
+            Map.entry("reached", new ColumnType("bigint", Equality.EXACT, true)),
+            Map.entry("next", new ColumnType("bigint", Equality.EXACT, true)),
             Map.entry("result", new ColumnType("bigint", Equality.EXACT, true)));
 
     static final Types TYPES = (operator, column) -> {
@@ -88,6 +94,29 @@ final class OperatorExamples {
                         Set.of(A)),
                 new Example("comparison_with_the_time", timed(scan(A, "id", "at")), Set.of(A)),
                 new Example("comparison_with_the_time_alone", timed(scan(A, "id", "at")), Set.of()),
+                new Example(
+                        "projection_of_sets",
+                        new Projection(
+                                SCAN_A,
+                                List.of(new Projection.Output(
+                                        Identifier.of("result"),
+                                        new Expression(List.of(
+                                                new Expression.SetReturning("generate_series"),
+                                                new Expression.Text("(1, "),
+                                                new Expression.Reference(Identifier.of("a id")),
+                                                new Expression.Text(")")))))),
+                        Set.of(A)),
+                new Example("function_scan", function(SCAN_A, "\"a id\"", Optional.empty()), Set.of(A)),
+                new Example(
+                        "function_scan_otherwise_null",
+                        function(SCAN_A, "\"a id\"", Optional.of(expression("\"result\"", " > ", "\"a part\""))),
+                        Set.of(A)),
+                new Example(
+                        "join_with_constant_function",
+                        new Join(
+                                List.of(SCAN_A, function(new OneRow(), "3::bigint", Optional.empty())),
+                                Optional.empty()),
+                        Set.of(A)),
                 new Example("join_with_one_changed_input", join, Set.of(B)),
                 new Example("join_with_two_changed_inputs", join, Set.of(A, B)),
                 new Example("cross_join", new Join(List.of(SCAN_A, SCAN_B), Optional.empty()), Set.of(A)),
@@ -106,6 +135,21 @@ final class OperatorExamples {
                         Set.of(B)),
                 new Example("union_all", union(), Set.of(A, B)),
                 new Example("union_all_with_one_changed_branch", union(), Set.of(B)),
+                new Example(
+                        "union_all_of_different_types",
+                        new UnionAll(List.of(scan(A, "part"), scan(B, "id")), columns("result")),
+                        Set.of(A)),
+                new Example(
+                        "padding",
+                        new Padding(
+                                new Aggregation(scan(A, "price"), List.of(), calls("count")),
+                                SCAN_B,
+                                columns("b label")),
+                        Set.of(A)),
+                new Example("recursion", recursion(true), Set.of(A)),
+                new Example("recursion_without_duplicates", recursion(false), Set.of(A, B)),
+                new Example(
+                        "join_with_recursion", new Join(List.of(SCAN_B, recursion(true)), Optional.empty()), Set.of(B)),
                 new Example("distinct", new Distinct(scan(A, "part", "price")), Set.of(A)),
                 new Example("count", grouped("count"), Set.of(A)),
                 new Example("count_without_groups", total("count"), Set.of(A)),
@@ -126,6 +170,26 @@ final class OperatorExamples {
                 new Expression.Reference(TimeMark.NOW),
                 new Expression.Text(" - '01:00:00'::interval)")));
         return new TimeMark(input, new TimeMark.Comparison(Identifier.of("time"), expression("\"a at\""), ">", bound));
+    }
+
+    private static Operator function(Operator input, String argument, Optional<Expression> otherwise) {
+        return new FunctionScan(
+                input,
+                expression("generate_series(1, ", argument, ")"),
+                List.of(new FunctionScan.Output(Identifier.of("result"), Optional.empty())),
+                otherwise);
+    }
+
+    /** From the ids of b down: the ids of a whose part has been reached. */
+    private static Operator recursion(boolean all) {
+        Operator start = scan(B, "id");
+        RecursiveReference reference = new RecursiveReference(start, columns("reached"));
+        Operator step = new Projection(
+                new Join(
+                        List.of(reference, scan(A, "id", "part")),
+                        Optional.of(expression("\"a part\"", " = ", "\"reached\""))),
+                List.of(new Projection.Output(Identifier.of("next"), Expression.column(Identifier.of("a id")))));
+        return new Recursion(start, step, reference, Identifier.of("tree"), all, columns("result"));
     }
 
     private static Operator union() {

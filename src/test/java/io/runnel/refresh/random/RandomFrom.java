@@ -25,6 +25,11 @@ final class RandomFrom {
         for (int i = 0; i < relations; i++) {
             add(i, relations);
         }
+        if (dice.once(6)) {
+            List<Column> mine = new ArrayList<>();
+            sql.append("\n").append(new RandomSets(dice).joined("s" + depth, columns, mine));
+            columns.addAll(mine);
+        }
     }
 
     private int size() {

@@ -14,9 +14,11 @@ final class RandomQuery {
     private static final int COLUMNS_MAX = 5;
 
     private final Dice dice;
+    private final RandomSets sets;
 
     private RandomQuery(Dice dice) {
         this.dice = dice;
+        this.sets = new RandomSets(dice);
     }
 
     /** A query that is maintained differentially. */
@@ -31,9 +33,8 @@ final class RandomQuery {
         RandomQuery random = new RandomQuery(dice);
         String inner = random.query(random.kinds(), 1, RandomSchema.RELATIONS);
         return switch (dice.below(3)) {
-            case 0 -> "SELECT q.c0, count(*) OVER (PARTITION BY q.c0::text) AS n FROM (" + inner + ") q";
-            case 1 -> "SELECT q.c0::text AS c FROM (" + inner + ") q ORDER BY q.c0::text COLLATE \"C\" LIMIT 4";
-            default -> "SELECT q.c0::text AS c FROM (" + inner + ") q EXCEPT SELECT z.k::text FROM random_bare z";
+            case 0, 1 -> "SELECT q.c0, count(*) OVER (PARTITION BY q.c0::text) AS n FROM (" + inner + ") q";
+            default -> "SELECT q.c0::text AS c FROM (" + inner + ") q ORDER BY q.c0::text COLLATE \"C\" LIMIT 4";
         };
     }
 
@@ -49,7 +50,13 @@ final class RandomQuery {
                     + query(kinds, 1, visible.isEmpty() ? RandomSchema.RELATIONS : visible) + "\n)");
             visible.add(new Relation("w" + i, columns(kinds)));
         }
-        return "WITH " + String.join(", ", ctes) + "\n" + query(kinds(), Math.max(1, depth - 1), visible);
+        if (dice.once(2)) {
+            List<Kind> pair = List.of(Kind.INT, Kind.INT);
+            Relation recursive = sets.recursive("w9", "(" + query(pair, 1, RandomSchema.RELATIONS) + ")");
+            ctes.add(recursive.sql());
+            visible.add(new Relation("w9", recursive.columns()));
+        }
+        return "WITH RECURSIVE " + String.join(", ", ctes) + "\n" + query(kinds(), Math.max(1, depth - 1), visible);
     }
 
     private List<Kind> kinds() {
@@ -74,21 +81,34 @@ final class RandomQuery {
         int roll = dice.below(20);
         if (roll < 3 && depth > 0) {
             return IntStream.rangeClosed(0, 1 + dice.below(2))
-                    .mapToObj(i -> "(" + query(kinds, depth - 1, tables) + ")")
+                    .mapToObj(i -> i == 0
+                            ? "(" + query(kinds, depth - 1, tables) + ")"
+                            : "(" + branch(sets.narrower(kinds), depth - 1, tables) + ")")
                     .collect(Collectors.joining("\nUNION ALL\n"));
         }
         boolean exact = kinds.stream().allMatch(kind -> kind.exact);
+        if (roll == 3 && exact && depth > 0) {
+            return sets.operation(query(kinds, depth - 1, tables), branch(sets.narrower(kinds), depth - 1, tables));
+        }
         if (roll < 6 && exact) {
             return "SELECT DISTINCT " + projection(kinds, depth, tables);
         }
         return roll < 12 ? aggregation(kinds, depth, tables) : "SELECT " + projection(kinds, depth, tables);
     }
 
+    private String branch(List<Kind> kinds, int depth, List<Relation> tables) {
+        return dice.once(10) ? sets.values(kinds) : query(kinds, depth, tables);
+    }
+
     private String projection(List<Kind> kinds, int depth, List<Relation> tables) {
         RandomFrom from = new RandomFrom(dice, this, tables, depth);
         RandomExpressions expressions =
                 new RandomExpressions(dice, from.columns(), RandomSubqueries.over(dice, from.columns()));
-        return list(kinds.stream().map(kind -> expressions.of(kind, 2)).toList()) + "\nFROM " + from.sql()
+        boolean multiplied = dice.once(6);
+        return list(kinds.stream()
+                        .map(kind -> multiplied ? sets.set(kind, expressions) : expressions.of(kind, 2))
+                        .toList())
+                + "\nFROM " + from.sql()
                 + where(expressions);
     }
 
@@ -114,7 +134,11 @@ final class RandomQuery {
         }
         String having = dice.once(4) ? "\nHAVING " + aggregates.having() : "";
         return "SELECT " + list(outputs) + "\nFROM " + from.sql() + where(expressions)
-                + (groups.isEmpty() ? "" : "\nGROUP BY " + String.join(", ", groups)) + having;
+                + (groups.isEmpty() ? "" : "\nGROUP BY " + groups(groups)) + having;
+    }
+
+    private String groups(List<String> groups) {
+        return dice.once(3) ? sets.grouping(groups) : String.join(", ", groups);
     }
 
     private static String list(List<String> outputs) {

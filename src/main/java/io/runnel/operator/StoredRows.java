@@ -1,0 +1,58 @@
+package io.runnel.operator;
+
+import io.runnel.sql.Identifier;
+import io.runnel.sql.QualifiedName;
+import io.runnel.sql.Sql;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Function;
+
+/**
+ * A bag of rows in an auxiliary table, told apart by image as in {@link Cancellation}, with the hash of each row in
+ * {@code key_hash}. Duplicates are told apart by their place.
+ */
+record StoredRows(List<Identifier> columns, QualifiedName table, Function<Identifier, ColumnType> types) {
+
+    private static final Identifier NEW = Identifier.of("n");
+    private static final Identifier OLD = Identifier.of("s");
+    private static final String GONE = """
+            SELECT n.*, row_number() OVER () AS number, {} AS {}
+            FROM {} AS n
+            WHERE n.weight < 0""";
+    private static final String REMOVED = """
+            DELETE FROM {} AS t
+            USING (
+              SELECT s.ctid AS place, n.weight, row_number() OVER (PARTITION BY n.number ORDER BY s.ctid) AS copy
+              FROM {} AS n
+              JOIN {} AS s ON s.{} = n.{} AND {}
+            ) AS n
+            WHERE t.ctid = n.place AND n.copy <= -n.weight""";
+    private static final String ADDED = """
+            INSERT INTO {} ({})
+            SELECT {}, {}
+            FROM {} AS n, generate_series(1, n.weight)
+            WHERE n.weight > 0""";
+
+    /** Takes out and puts in what {@code net} says: the columns and a weight, each image once. */
+    void apply(Identifier net, Deltas deltas) {
+        Sql hash = Keys.hash(NEW, columns, types);
+        Identifier gone = deltas.define("gone", Sql.of(GONE, hash, Aggregation.KEY_HASH, net));
+        deltas.write(
+                "removed",
+                Sql.of(REMOVED, table, gone, table, Aggregation.KEY_HASH, Aggregation.KEY_HASH, sameImage()));
+        List<Identifier> all = new ArrayList<>();
+        all.add(Aggregation.KEY_HASH);
+        all.addAll(columns);
+        deltas.write("added", Sql.of(ADDED, table, all, hash, GroupDelta.columns("n", columns), net));
+    }
+
+    private Sql sameImage() {
+        List<Sql> stored = Cancellation.image(OLD, columns, types);
+        List<Sql> given = Cancellation.image(NEW, columns, types);
+        List<Sql> conditions = new ArrayList<>();
+        for (int i = 0; i < stored.size(); i++) {
+            conditions.add(Sql.of("{} IS NOT DISTINCT FROM {}", stored.get(i), given.get(i)));
+        }
+        return Sql.join(" AND ", conditions);
+    }
+}

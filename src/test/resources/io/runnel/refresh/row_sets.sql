@@ -1,0 +1,65 @@
+-- unions of different types
+SELECT id FROM row_sets.t UNION ALL SELECT big FROM row_sets.u UNION ALL SELECT n FROM row_sets.t;
+SELECT x, count(*) AS c, max(y) AS y FROM (SELECT a AS x, b AS y FROM row_sets.t UNION ALL SELECT big, latin FROM row_sets.u) q GROUP BY x;
+SELECT a AS x, b FROM row_sets.t UNION SELECT big, b FROM row_sets.u UNION SELECT 7, NULL;
+SELECT q.y, q.y < 'a' AS before FROM (SELECT b AS y FROM row_sets.t UNION ALL SELECT latin FROM row_sets.u) q;
+SELECT q.id, v.big FROM (SELECT a AS id FROM row_sets.t UNION ALL SELECT big FROM row_sets.u) q JOIN row_sets.u v ON v.big = q.id;
+-- set-returning functions in the SELECT list
+SELECT id, unnest(tags) AS tag FROM row_sets.t;
+SELECT a, unnest(tags) AS tag, generate_series(1, a) AS g FROM row_sets.t WHERE id > 1 ORDER BY unnest(tags);
+SELECT DISTINCT unnest(tags) AS tag, a FROM row_sets.t;
+SELECT unnest(tags) AS tag, count(*) AS c, sum(a) AS s FROM row_sets.t GROUP BY unnest(tags);
+SELECT a, unnest(array_agg(id ORDER BY id)) AS i, generate_series(1, count(*)) AS g FROM row_sets.t GROUP BY a;
+SELECT q.tag, u.b FROM (SELECT id, unnest(tags) AS tag FROM row_sets.t) q JOIN row_sets.u u ON u.b = q.tag;
+SELECT id, (jsonb_each(j)).key, (jsonb_each(j)).value FROM row_sets.t WHERE jsonb_typeof(j) = 'object';
+-- EXCEPT and INTERSECT
+SELECT a, b FROM row_sets.t EXCEPT SELECT a, b FROM row_sets.u;
+SELECT a, b FROM row_sets.t EXCEPT ALL SELECT a, b FROM row_sets.u;
+SELECT a, b FROM row_sets.t INTERSECT SELECT a, b FROM row_sets.u;
+SELECT a, b FROM row_sets.t INTERSECT ALL SELECT a, b FROM row_sets.u;
+SELECT a FROM row_sets.t EXCEPT ALL SELECT big FROM row_sets.u;
+SELECT a FROM row_sets.t UNION (SELECT a FROM row_sets.u EXCEPT ALL SELECT id FROM row_sets.t) EXCEPT SELECT 2;
+SELECT q.b, count(*) AS c FROM (SELECT b, a FROM row_sets.t INTERSECT ALL (SELECT b, a FROM row_sets.u UNION ALL SELECT b, a FROM row_sets.t WHERE id < 5)) q GROUP BY q.b;
+SELECT unnest(tags) AS tag FROM row_sets.t EXCEPT ALL SELECT b FROM row_sets.u;
+-- functions in FROM
+SELECT t.id, g.tag, g.o FROM row_sets.t, unnest(t.tags) WITH ORDINALITY g(tag, o);
+SELECT t.id, g.tag FROM row_sets.t LEFT JOIN LATERAL unnest(t.tags) g(tag) ON g.tag <> t.b;
+SELECT t.id, count(g.tag) AS c, string_agg(g.tag, ',' ORDER BY g.tag) AS s FROM row_sets.t LEFT JOIN LATERAL unnest(t.tags) g(tag) ON true GROUP BY t.id;
+SELECT g.tag, u.a, u.big FROM row_sets.t CROSS JOIN unnest(t.tags) g(tag) JOIN row_sets.u ON u.b = g.tag;
+SELECT t.id, u.a, g FROM row_sets.t JOIN row_sets.u ON u.a = t.a, generate_series(u.big, t.id) g WHERE g < 6;
+SELECT t.id, e.key, e.value, x.p, x.v FROM row_sets.t, jsonb_each(t.j) e, LATERAL (VALUES ('key', e.key), ('b', t.b)) x(p, v) WHERE jsonb_typeof(t.j) = 'object';
+SELECT t.id, r.k, r.l FROM row_sets.t, jsonb_to_recordset(t.j) r(k text, l json) WHERE jsonb_typeof(t.j) = 'array';
+SELECT t.a, v.name FROM row_sets.t JOIN (VALUES (1, 'one'), (2, 'two'), (2, 'zwei')) v(a, name) ON v.a = t.a;
+SELECT g, t.id FROM generate_series(0, 3) g LEFT JOIN row_sets.t ON t.a = g;
+SELECT t.id, x.tag, x.n FROM row_sets.t, ROWS FROM (unnest(t.tags), generate_series(1, t.a)) x(tag, n);
+SELECT t.id, y.i, y.o FROM row_sets.t, XMLTABLE('/r/i' PASSING (('<r><i>' || t.id || '</i><i/></r>')::xml) COLUMNS i int PATH 'number(.)' DEFAULT t.a, o FOR ORDINALITY) y WHERE false;
+SELECT t.id, y.i, y.o FROM row_sets.t, XMLTABLE('/r/i' PASSING (('<r><i>' || t.id || '</i><i>7</i></r>')::xml) COLUMNS i int PATH '.', o FOR ORDINALITY) y;
+SELECT t.id, q.k, q.m FROM row_sets.t, JSON_TABLE(t.j, '$' COLUMNS (k jsonb PATH '$.k', NESTED PATH '$.l[*]' COLUMNS (m jsonb PATH '$'))) q;
+SELECT a FROM row_sets.t UNION ALL VALUES (1), (NULL);
+VALUES (1, 'a'), (2, NULL);
+SELECT q.tag, count(*) AS c FROM (SELECT g.tag FROM row_sets.t, unnest(t.tags) g(tag) EXCEPT ALL SELECT b FROM row_sets.u) q GROUP BY q.tag;
+SELECT t.id, h FROM row_sets.t, unnest(t.tags) WITH ORDINALITY g(tag, o), generate_series(1, g.o) h WHERE g.tag = 'a';
+-- grouping sets
+SELECT a, b, count(*) AS c, sum(n) AS s, max(a) AS m, grouping(a, b) AS g FROM row_sets.t GROUP BY ROLLUP (a, b);
+SELECT a, b, count(*) AS c, count(a) AS ca, array_agg(id ORDER BY id) AS ids, count(DISTINCT b) AS d FROM row_sets.t GROUP BY CUBE (a, b);
+SELECT a, count(*) AS c FROM row_sets.t GROUP BY GROUPING SETS ((a), (a), (), ());
+SELECT t.a, upper(t.b) AS b, u.big, count(*) AS c, avg(t.n) AS m FROM row_sets.t JOIN row_sets.u ON u.a = t.a GROUP BY t.a, GROUPING SETS ((upper(t.b)), (u.big, upper(t.b)), ()) HAVING count(*) > 1 OR grouping(u.big) = 0;
+SELECT a, b, count(*) AS c FROM row_sets.t GROUP BY DISTINCT ROLLUP (a, b), ROLLUP (b, a);
+SELECT count(*) AS c, sum(a) AS s FROM row_sets.u GROUP BY ();
+SELECT grouping(a) AS g, a % 2 AS p, min(b) AS b FROM row_sets.t GROUP BY GROUPING SETS (a % 2, a);
+SELECT q.a, count(*) AS c, sum(q.c) AS s FROM (SELECT a, b, count(*) AS c FROM row_sets.t GROUP BY CUBE (a, b)) q GROUP BY q.a;
+SELECT tag, count(*) AS c, unnest(array_agg(id ORDER BY id)) AS i FROM row_sets.t, unnest(tags) tag GROUP BY ROLLUP (tag);
+SELECT DISTINCT a FROM row_sets.t GROUP BY ROLLUP (a, b);
+SELECT 1 AS one FROM row_sets.t HAVING count(*) > 2;
+SELECT a FROM row_sets.t GROUP BY ROLLUP (a);
+-- recursion
+WITH RECURSIVE reach(a, b) AS (SELECT a, b FROM row_sets.edge UNION SELECT r.a, e.b FROM reach r JOIN row_sets.edge e ON e.a = r.b) SELECT a, b FROM reach;
+WITH RECURSIVE reach(a, b) AS (SELECT a, b FROM row_sets.edge UNION SELECT r.a, e.b FROM reach r JOIN row_sets.edge e ON e.a = r.b) SELECT r.a, count(*) AS c, count(t.id) AS ts FROM reach r LEFT JOIN row_sets.t ON t.a = r.b GROUP BY r.a;
+WITH RECURSIVE walk(a, b, depth) AS (SELECT a, b, 0 FROM row_sets.edge UNION ALL SELECT r.a, e.b, r.depth + 1 FROM walk r, row_sets.edge e WHERE e.a = r.b AND r.depth < 2) SELECT a, b, depth FROM walk;
+WITH RECURSIVE walk(a, b) AS (SELECT a, b FROM row_sets.edge WHERE a = 0 UNION ALL SELECT e.a, e.b FROM walk r, (SELECT DISTINCT a, b FROM row_sets.edge WHERE b < 4) e WHERE e.a = r.b) CYCLE a, b SET looped USING way SELECT a, b, looped FROM walk;
+WITH RECURSIVE walk(a, b) AS (SELECT DISTINCT a, b FROM row_sets.edge WHERE a = 0 UNION ALL SELECT e.a, e.b FROM walk r, row_sets.edge e WHERE e.a = r.b AND e.b < 3) SEARCH DEPTH FIRST BY a SET o CYCLE b SET looped USING way SELECT DISTINCT a, b, looped FROM walk;
+WITH RECURSIVE n(v, g) AS (SELECT n::numeric, 1 FROM row_sets.t UNION ALL SELECT v * 2, g + 1 FROM n WHERE g < 3) SELECT v, g FROM n;
+WITH RECURSIVE s(x) AS (SELECT a FROM (SELECT a, count(*) AS c FROM row_sets.t GROUP BY a) q WHERE c > 1 UNION SELECT e.b FROM s JOIN row_sets.edge e ON e.a = s.x JOIN (SELECT a, sum(big) AS big FROM row_sets.u GROUP BY a) u ON u.a = e.b OR u.big > 2) SELECT x FROM s;
+SELECT t.id, q.depth FROM row_sets.t JOIN (WITH RECURSIVE d(v, depth) AS (SELECT 0, 0 UNION SELECT e.b, d.depth + 1 FROM d JOIN row_sets.edge e ON e.a = d.v WHERE d.depth < 3) SELECT v, min(depth) AS depth FROM d GROUP BY v) q ON q.v = t.a;
+WITH RECURSIVE r AS (SELECT id, tags AS rest, NULL::text AS tag FROM row_sets.t UNION ALL SELECT id, rest[2:], rest[1] FROM r WHERE cardinality(rest) > 0) SELECT tag, count(*) AS c FROM r GROUP BY ROLLUP (tag);
+WITH RECURSIVE r(j, d) AS (SELECT j, 0 FROM row_sets.t UNION ALL SELECT e.value, d + 1 FROM r CROSS JOIN LATERAL jsonb_each(CASE WHEN jsonb_typeof(r.j) = 'object' THEN r.j END) e) SELECT j, d FROM r;
