@@ -110,6 +110,14 @@ class TimeTest {
                 "SELECT q.part, q.total, p.name FROM (SELECT part, sum(v) AS total, count(*) AS n FROM time_source"
                         + " WHERE at <" + HOUR
                         + " GROUP BY part) q JOIN time_part p ON p.part = q.part WHERE q.n > 20");
+        define(
+                "exists",
+                "SELECT p.part, p.name FROM time_part p WHERE EXISTS (SELECT FROM time_source s"
+                        + " WHERE s.part = p.part AND s.v % 50 = p.part AND s.at >" + HOUR + ")");
+        define(
+                "none",
+                "SELECT id FROM time_source s WHERE NOT EXISTS (SELECT FROM time_part p"
+                        + " WHERE p.part = s.part AND p.until > now())");
         define("united", "SELECT id FROM time_source WHERE at <" + HOUR + " UNION ALL SELECT id FROM time_view");
         define(
                 "cte",

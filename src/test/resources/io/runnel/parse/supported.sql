@@ -208,3 +208,4 @@ WITH RECURSIVE r AS (SELECT id, parent_id, region FROM products WHERE id = 4 UNI
 WITH RECURSIVE r(a, b) AS (SELECT 1, 2 UNION ALL SELECT b, a FROM r) SEARCH BREADTH FIRST BY a, b SET o CYCLE a, b SET looped USING way, s AS (SELECT a FROM r WHERE looped) SELECT s.a FROM s;
 WITH RECURSIVE a(n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM a WHERE n < 3), b(m) AS (SELECT n FROM a UNION SELECT m + a.n FROM b JOIN a ON true WHERE m < 7) SELECT m FROM b;
 WITH RECURSIVE r(n, x) AS ((SELECT 1, 'a'::text UNION ALL SELECT 2, 'b') UNION ALL SELECT n + 1, x || n FROM r WHERE n < 4) SELECT n, x FROM r LEFT JOIN products p ON p.id = r.n;
+SELECT id FROM customers c WHERE EXISTS (SELECT FROM orders o WHERE o.customer_id = c.id AND o.ordered_at < now() AND c.id < 1000);
