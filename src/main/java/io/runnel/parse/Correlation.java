@@ -48,7 +48,6 @@ final class Correlation {
     }
 
     /**
-     * @param query one with a single SELECT
      * @param free the columns that it borrows, and how often
      * @param outer their names in the tree of the enclosing query
      */
@@ -65,7 +64,9 @@ final class Correlation {
     }
 
     private static Optional<Correlation> byEquality(Query query, Map<Free, Uses> free, Map<Free, Identifier> outer) {
-        Query.Select select = (Query.Select) query.body();
+        if (!(query.body() instanceof Query.Select select)) {
+            return Optional.empty();
+        }
         Map<Free, Scalar> found = new LinkedHashMap<>();
         List<Piece> rest = new ArrayList<>();
         for (List<Piece> conjunct :
@@ -104,16 +105,41 @@ final class Correlation {
     }
 
     private static Correlation byDomain(Build build, Query query, Map<Free, Uses> free, Map<Free, Identifier> outer) {
-        Query.Select select = (Query.Select) query.body();
-        List<Identifier> names =
-                outer.values().stream().map(build.names()::fresh).toList();
-        Input.Domain domain = new Input.Domain(names);
-        List<Query.Source> from = new ArrayList<>(select.from());
-        from.add(new Query.Bound(domain, List.copyOf(outer.keySet())));
+        Input.Domain domain = domain(build, outer);
+        Query.Bound bound = new Query.Bound(domain, List.copyOf(outer.keySet()));
         List<Scalar> keys = free.values().stream()
                 .map(uses -> new Scalar(List.of(uses.first())))
                 .toList();
-        return new Correlation(outer, Optional.of(domain), Optional.of(query.body(select.from(from))), keys);
+        return new Correlation(outer, Optional.of(domain), Optional.of(reading(query, bound)), keys);
+    }
+
+    private static Input.Domain domain(Build build, Map<Free, Identifier> outer) {
+        return new Input.Domain(
+                outer.values().stream().map(build.names()::fresh).toList());
+    }
+
+    /** One by the domain alone, for a query that is not made another one. */
+    static Correlation ofDomain(Build build, Map<Free, Identifier> outer) {
+        return new Correlation(outer, Optional.of(domain(build, outer)), Optional.empty(), List.of());
+    }
+
+    /** The query in which every SELECT reads the domain, before anything that may read it, too. */
+    private static Query reading(Query query, Query.Bound bound) {
+        if (query.body() instanceof Query.Select select) {
+            List<Query.Source> from = new ArrayList<>(List.of(bound));
+            from.addAll(select.from());
+            return query.body(select.from(from));
+        }
+        if (query.body() instanceof Query.SetOperation operation) {
+            return query.body(new Query.SetOperation(
+                    operation.operator(),
+                    operation.all(),
+                    reading(operation.left(), bound),
+                    reading(operation.right(), bound)));
+        }
+        return query.body() instanceof Query.Nested nested
+                ? query.body(new Query.Nested(nested.first(), reading(nested.query(), bound)))
+                : query;
     }
 
     /** The query, without its keys. */
@@ -128,11 +154,27 @@ final class Correlation {
 
     /** The query with its keys as further columns, in the order of {@link #keys}. */
     Query keyed() {
-        Query.Select select = (Query.Select) query().body();
+        return keyed(query());
+    }
+
+    private Query keyed(Query query) {
+        if (query.body() instanceof Query.SetOperation operation) {
+            return query.body(new Query.SetOperation(
+                    operation.operator(), operation.all(), keyed(operation.left()), keyed(operation.right())));
+        }
+        if (query.body() instanceof Query.Nested nested) {
+            return query.body(new Query.Nested(nested.first(), keyed(nested.query())));
+        }
+        Query.Select select = (Query.Select) query.body();
         List<Query.Item> items = new ArrayList<>(select.items());
         keys.forEach(key -> items.add(new Query.Item(key, Optional.empty())));
         Optional<Query.Grouping> grouping = select.grouping().map(present -> present.and(keys));
-        return query().body(select.items(items).grouping(grouping));
+        return query.body(select.items(items).grouping(grouping));
+    }
+
+    /** The rows of the domain, once it has been bound; empty if there is none. */
+    Optional<Input.Domain> domain() {
+        return domain;
     }
 
     /** Whether a row of the keyed query, whose keys have these names, is meant for a row of the enclosing query. */

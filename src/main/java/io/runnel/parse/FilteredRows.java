@@ -46,6 +46,7 @@ final class FilteredRows {
         this.conditions = new ArrayList<>(select.where()
                 .map(where -> Condition.split(where, scope, build.problems()))
                 .orElse(List.of()));
+        from.asking().forEach(operand -> conditions.addAll(Condition.split(operand, scope, build.problems())));
     }
 
     /** The names that expressions over the rows may use. */

@@ -10,6 +10,7 @@ import io.runnel.parse.Translation.Translated;
 import io.runnel.sql.Identifier;
 import io.runnel.sql.QualifiedName;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -30,31 +31,59 @@ final class FromBuilder {
         this.queries = queries;
     }
 
-    /** What an item of FROM, or all of FROM, has become. */
-    record From(Rows rows, Scope scope) {}
+    /**
+     * What an item of FROM, or several, have become.
+     *
+     * @param on conditions on items before these, for whoever joins them
+     * @param asking operands of ON that contain subqueries, which mean the same in WHERE
+     */
+    record From(Rows rows, Scope scope, List<Condition> on, List<Scalar> asking) {
+        From {
+            on = List.copyOf(on);
+            asking = List.copyOf(asking);
+        }
+
+        From(Rows rows, Scope scope) {
+            this(rows, scope, List.of(), List.of());
+        }
+
+        /** These items, and those of {@code right} after them, if no name is used twice. */
+        Optional<From> then(From right) {
+            List<Condition> conditions = new ArrayList<>(on);
+            conditions.addAll(right.on());
+            List<Scalar> all = new ArrayList<>(asking);
+            all.addAll(right.asking());
+            return scope.plus(right.scope())
+                    .map(both ->
+                            new From(new Rows.Inner(List.of(rows, right.rows()), conditions), both, List.of(), all));
+        }
+    }
 
     /** The items of FROM, in order, as if separated by commas. */
     From build(List<Query.Source> sources, Token select) {
-        List<Rows> all = new ArrayList<>();
-        Scope scope = Scope.empty();
+        From all = new From(new Rows.Inner(List.of(), List.of()), Scope.empty());
         for (Query.Source source : sources) {
-            From from = build(source, scope);
-            all.add(from.rows());
-            scope = scope.plus(from.scope()).orElseThrow(() -> new Refusal(TWICE, select));
+            all = all.then(build(source, all, all.scope())).orElseThrow(() -> new Refusal(TWICE, select));
         }
-        return new From(new Rows.Inner(all, List.of()), scope);
+        return all;
     }
 
-    /** @param visible the columns of the items before it that its functions may read */
-    private From build(Query.Source source, Scope visible) {
+    /**
+     * @param before the items that a lateral query may read
+     * @param visible the columns that functions may read
+     */
+    private From build(Query.Source source, From before, Scope visible) {
         if (source instanceof Query.Joined join) {
-            return join(join, visible);
+            return join(join, before, visible);
         }
         if (source instanceof Query.Call call) {
             return named(call.alias(), call.first(), CallInput.of(call, visible, build));
         }
         if (source instanceof Query.Derived derived) {
-            return named(derived.alias(), derived.first(), derived(derived, visible));
+            boolean own = derived.free().isEmpty() && derived.lateral().isEmpty();
+            return own || isValues(derived)
+                    ? named(derived.alias(), derived.first(), derived(derived, visible))
+                    : lateral(derived, before);
         }
         if (source instanceof Query.Bound bound) {
             return bound(bound);
@@ -87,17 +116,46 @@ final class FromBuilder {
     }
 
     private Input derived(Query.Derived derived, Scope visible) {
-        if (derived.query().isBare() && derived.query().body() instanceof Query.Values values) {
+        if (isValues(derived) && derived.query().body() instanceof Query.Values values) {
             List<Identifier> labels =
                     relabelled(values.labels(), derived.alias().columns(), derived.first());
             return CallInput.of(values, labels, visible, build);
         }
-        if (derived.lateral().isPresent()) {
-            Unsupported reason = build.problems().add("LATERAL has no delta rule yet", derived.first());
-            return new Input.Unknown("lateral", reason, build);
-        }
         Tree tree = queries.build(derived.query(), build);
         return nested(tree, derived.alias(), derived.first());
+    }
+
+    private From lateral(Query.Derived derived, From before) {
+        Map<Mentions.Free, Identifier> outer = new LinkedHashMap<>();
+        for (Map.Entry<Mentions.Free, Mentions.Uses> borrowed : derived.free().entrySet()) {
+            Mentions.Free column = borrowed.getKey();
+            Optional<Identifier> name = before.scope().resolve(column.alias(), column.column());
+            if (name.isEmpty()) {
+                String shown = Texts.shortened(column.alias() + "." + column.column());
+                Unsupported reason = build.problems()
+                        .add(
+                                "the column " + shown + " cannot be read by a query in FROM here",
+                                borrowed.getValue().first().tokens().get(0));
+                return named(derived.alias(), derived.first(), new Input.Unknown("lateral", reason, build));
+            }
+            outer.put(column, name.get());
+        }
+        try {
+            KeyedQuery query =
+                    KeyedQuery.of(build.inSubquery(), queries, derived.query(), derived.free(), outer, derived.first());
+            List<Identifier> labels = relabelled(query.labels(), derived.alias().columns(), derived.first());
+            From item = named(
+                    derived.alias(),
+                    derived.first(),
+                    new Input.Lateral(query, labels, () -> before.rows().operator(List.of())));
+            List<Condition> on = query.meant().stream()
+                    .map(meant -> new Condition(meant, Optional.empty()))
+                    .toList();
+            return new From(item.rows(), item.scope(), on, List.of());
+        } catch (Refusal refusal) {
+            Unsupported reason = build.problems().add(refusal.reason());
+            return named(derived.alias(), derived.first(), new Input.Unknown("lateral", reason, build));
+        }
     }
 
     private static Input nested(Tree tree, Query.Alias alias, Token token) {
@@ -195,22 +253,41 @@ final class FromBuilder {
         return join.kind() == Query.JoinKind.LEFT
                 && join.on().isPresent()
                 && (right instanceof Query.Call
-                        || (right instanceof Query.Derived derived
-                                && derived.query().isBare()
-                                && derived.query().body() instanceof Query.Values));
+                        || (right instanceof Query.Derived derived && isValues(derived)));
     }
 
-    private From join(Query.Joined join, Scope visible) {
+    private static boolean isValues(Query.Derived derived) {
+        return derived.query().isBare() && derived.query().body() instanceof Query.Values;
+    }
+
+    private From join(Query.Joined join, From before, Scope visible) {
         boolean inner = join.kind() == Query.JoinKind.INNER;
-        From left = build(join.left(), inner ? visible : Scope.empty());
+        From left = build(join.left(), before, inner ? visible : Scope.empty());
         Token operator = join.operator().get(0);
-        Scope before =
+        Scope seen =
                 inner ? visible.plus(left.scope()).orElseThrow(() -> new Refusal(TWICE, operator)) : left.scope();
-        From right = build(join.right(), inner || isCalled(join) ? before : Scope.empty());
+        From right = build(
+                join.right(),
+                before.then(left).orElseThrow(() -> new Refusal(TWICE, operator)),
+                inner || isCalled(join) ? seen : Scope.empty());
         Scope scope = left.scope().plus(right.scope()).orElseThrow(() -> new Refusal(TWICE, operator));
         List<Condition> conditions = new ArrayList<>();
-        join.on()
-                .ifPresent(on -> conditions.addAll(Condition.split(on, scope.within(build.outer()), build.problems())));
+        List<Scalar> asking = new ArrayList<>(left.asking());
+        List<List<Scalar.Piece>> operands =
+                join.on().map(on -> Pieces.conjuncts(on.pieces())).orElse(List.of());
+        for (List<Scalar.Piece> operand : operands) {
+            if (inner && operand.stream().anyMatch(Scalar.Sublink.class::isInstance)) {
+                asking.add(new Scalar(operand));
+            } else {
+                conditions.addAll(Condition.split(new Scalar(operand), scope.within(build.outer()), build.problems()));
+            }
+        }
+        if (!inner && !right.asking().isEmpty()) {
+            throw new Refusal(Translation.SUBQUERY, right.asking().get(0).first());
+        }
+        asking.addAll(right.asking());
+        List<Condition> lifted = new ArrayList<>(left.on());
+        lifted.addAll(lateral(right, left, conditions, operator, inner));
         Map<Identifier, Merged> merged = new LinkedHashMap<>();
         for (Token column : join.using()) {
             Merged lefts = left.scope().merged(column.identifier());
@@ -223,7 +300,9 @@ final class FromBuilder {
                     List.of(left.rows().columns(), right.rows().columns());
             conditions.replaceAll(condition -> Clock.oneSided(condition, sides, operator, build.problems()));
         }
-        return named(join, joined(join, left.rows(), right.rows(), conditions), scope.merging(merged), left, right);
+        From joined =
+                named(join, joined(join, left.rows(), right.rows(), conditions), scope.merging(merged), left, right);
+        return new From(joined.rows(), joined.scope(), lifted, asking);
     }
 
     private Rows joined(Query.Joined join, Rows left, Rows right, List<Condition> on) {
@@ -236,6 +315,21 @@ final class FromBuilder {
             case RIGHT -> new Rows.Outer(right, left, on, false);
             case FULL -> new Rows.Outer(left, right, on, true);
         };
+    }
+
+    /** Adds the conditions on a lateral item to those of its join, and returns those on items before both. */
+    private List<Condition> lateral(From right, From left, List<Condition> conditions, Token operator, boolean inner) {
+        List<Condition> rest = new ArrayList<>(right.on());
+        if (!rest.isEmpty()) {
+            Set<Identifier> columns = new HashSet<>(left.rows().columns());
+            columns.addAll(right.rows().columns());
+            conditions.addAll(Condition.takeOver(rest, columns));
+        }
+        if (!inner && !rest.isEmpty()) {
+            throw new Refusal(
+                    "an outer join with a query that reads columns of items before it has no delta rule", operator);
+        }
+        return rest;
     }
 
     /** Of an inner join PostgreSQL takes either side, which differ in their type at most. */

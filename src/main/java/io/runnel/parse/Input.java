@@ -12,6 +12,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Supplier;
 
 /** An item of FROM: knows its columns by the names that the query uses. Owned by one parse. */
 sealed interface Input permits Input.Table, Input.Nested, Input.Domain, Input.Unknown, CallInput {
@@ -127,6 +128,27 @@ sealed interface Input permits Input.Table, Input.Nested, Input.Domain, Input.Un
         @Override
         public Operator operator() {
             return operator.orElseThrow(() -> new IllegalStateException("the domain is not yet known"));
+        }
+    }
+
+    /**
+     * A query that reads columns of other items, computed for all their rows at once.
+     *
+     * @param others the items from whose rows the columns are taken
+     */
+    record Lateral(KeyedQuery query, List<Identifier> labels, Supplier<Operator> others) implements Input {
+        @Override
+        public Optional<Identifier> resolve(Identifier label) {
+            int index = labels.indexOf(label);
+            return index < 0 || labels.lastIndexOf(label) != index
+                    ? Optional.empty()
+                    : Optional.of(query.values().get(index));
+        }
+
+        @Override
+        public Operator operator() {
+            query.correlation().bind(others.get());
+            return query.operator().get();
         }
     }
 

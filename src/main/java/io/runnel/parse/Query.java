@@ -2,6 +2,7 @@ package io.runnel.parse;
 
 import io.runnel.sql.Identifier;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -110,7 +111,15 @@ record Query(Optional<With> with, Body body, List<Scalar.Sort> order, Optional<S
         Grouping and(List<Scalar> others) {
             List<Scalar> all = new ArrayList<>(keys);
             all.addAll(others);
-            return new Grouping(all, special, sets, tokens);
+            List<Set<Integer>> larger = new ArrayList<>();
+            for (Set<Integer> set : sets) {
+                Set<Integer> added = new HashSet<>(set);
+                for (int i = keys.size(); i < all.size(); i++) {
+                    added.add(i);
+                }
+                larger.add(added);
+            }
+            return new Grouping(all, special, larger, tokens);
         }
     }
 

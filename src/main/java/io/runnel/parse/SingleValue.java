@@ -31,49 +31,6 @@ import java.util.Set;
  */
 final class SingleValue {
 
-    /** Functions of {@code pg_catalog} that are null over no rows; {@code count} is 0. Others are not known. */
-    private static final Set<String> NULL_OVER_NOTHING = Set.of(
-            "sum",
-            "avg",
-            "min",
-            "max",
-            "array_agg",
-            "string_agg",
-            "bool_and",
-            "bool_or",
-            "every",
-            "bit_and",
-            "bit_or",
-            "bit_xor",
-            "json_agg",
-            "jsonb_agg",
-            "json_object_agg",
-            "jsonb_object_agg",
-            "xmlagg",
-            "stddev",
-            "stddev_pop",
-            "stddev_samp",
-            "variance",
-            "var_pop",
-            "var_samp",
-            "corr",
-            "covar_pop",
-            "covar_samp",
-            "regr_avgx",
-            "regr_avgy",
-            "regr_intercept",
-            "regr_r2",
-            "regr_slope",
-            "regr_sxx",
-            "regr_sxy",
-            "regr_syy",
-            "mode",
-            "percentile_cont",
-            "percentile_disc",
-            "any_value",
-            "range_agg",
-            "range_intersect_agg");
-
     private final Build build;
     private final QueryBuilder queries;
     private final Context context;
@@ -92,26 +49,7 @@ final class SingleValue {
         if (sublink.form() == Form.ARRAY) {
             return aggregated(collected());
         }
-        return isOneGroup(sublink.query()) ? aggregated(sublink.query()) : lookedUp();
-    }
-
-    /** Aggregates over all rows that are meant, and nothing after that. */
-    private static boolean isOneGroup(Query query) {
-        return query.body() instanceof Query.Select select
-                && query.limit().isEmpty()
-                && query.locking().isEmpty()
-                && select.grouping().isEmpty()
-                && select.windows().isEmpty()
-                && select.distinct().on().isEmpty()
-                && SelectBuilder.isAggregated(select, List.of())
-                && select.items().stream().allMatch(item -> isOverAggregates(item.expression()))
-                && select.having().stream().allMatch(SingleValue::isOverAggregates);
-    }
-
-    private static boolean isOverAggregates(Scalar scalar) {
-        return scalar.pieces().stream()
-                .allMatch(piece ->
-                        piece instanceof Scalar.Word || piece instanceof Aggregate || piece instanceof Scalar.Column);
+        return OneGroup.isFor(sublink.query()) ? aggregated(sublink.query()) : lookedUp();
     }
 
     /** ARRAY(SELECT x … ORDER BY y) as SELECT array_agg(x ORDER BY y) …. */
@@ -146,57 +84,15 @@ final class SingleValue {
     }
 
     private Linked aggregated(Query query) {
-        Correlation correlation = Correlation.of(build, query, sublink.free(), outer);
-        Query.Grouping keys = new Query.Grouping(correlation.keys(), Optional.empty(), List.of(), List.of());
-        Query.Select select = ((Query.Select) correlation.query().body()).grouping(Optional.of(keys));
-        Build inside = query.with().map(build::with).orElse(build);
-        FilteredRows rows = new FilteredRows(inside, queries, select);
-        AggregationBuilder aggregation = new AggregationBuilder(inside, queries, rows.scope(), select, outer);
-        List<Expression> values = new ArrayList<>();
-        for (Query.Item item : select.items()) {
-            values.add(aggregation.translate(item.expression()).checked(sublink.first()));
+        OneGroup group = OneGroup.of(build, queries, query, sublink.free(), outer, sublink.first());
+        Expression value = value(group.values());
+        if (sublink.form() == Form.ARRAY) {
+            value = Expression.of("COALESCE(", value, ", '{}')");
         }
-        Optional<Expression> having = select.having()
-                .map(condition -> aggregation.translate(condition).checked(sublink.first()));
-        Expression value = value(values);
-        if (having.isPresent()) {
-            value = Expression.of("CASE WHEN ", having.get(), " THEN ", value, " END");
+        if (group.having().isPresent()) {
+            value = Expression.of("CASE WHEN ", group.having().get(), " THEN ", value, " END");
         }
-        List<Identifier> names = aggregation.keyColumns(correlation.keys());
-        Link link = (left, base) -> {
-            correlation.bind(base);
-            Operator groups = aggregation.operator(rows.operator());
-            return names.isEmpty()
-                    ? new Join(List.of(left, groups), Optional.empty())
-                    : new OuterJoin(left, groups, Condition.and(correlation.meant(names)), false);
-        };
-        Set<Identifier> adds = new HashSet<>(names);
-        aggregation.calls().forEach(call -> adds.add(call.name()));
-        return new Linked(List.of(link), adds, overNothing(value, aggregation.calls()));
-    }
-
-    /** The value as it is where the join has found no group. */
-    private Expression overNothing(Expression value, List<AggregateCall> calls) {
-        return value.replace(column -> calls.stream()
-                .filter(call -> call.name().equals(column))
-                .findFirst()
-                .flatMap(this::overNothing));
-    }
-
-    private Optional<Expression> overNothing(AggregateCall call) {
-        Expression column = Expression.column(call.name());
-        if (call.function().equals("count") || call.function().equals("regr_count")) {
-            return Optional.of(Expression.of("COALESCE(", column, ", 0)"));
-        }
-        if (!NULL_OVER_NOTHING.contains(call.function())) {
-            throw new Refusal(
-                    "the value of " + Texts.shortened(call.function())
-                            + " over no rows is not known, so it has no delta rule in a subquery",
-                    sublink.first());
-        }
-        return sublink.form() == Form.ARRAY
-                ? Optional.of(Expression.of("COALESCE(", column, ", '{}')"))
-                : Optional.empty();
+        return new Linked(List.of(group.link()), group.adds(), value);
     }
 
     private Linked lookedUp() {

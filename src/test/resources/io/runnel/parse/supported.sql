@@ -209,3 +209,17 @@ WITH RECURSIVE r(a, b) AS (SELECT 1, 2 UNION ALL SELECT b, a FROM r) SEARCH BREA
 WITH RECURSIVE a(n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM a WHERE n < 3), b(m) AS (SELECT n FROM a UNION SELECT m + a.n FROM b JOIN a ON true WHERE m < 7) SELECT m FROM b;
 WITH RECURSIVE r(n, x) AS ((SELECT 1, 'a'::text UNION ALL SELECT 2, 'b') UNION ALL SELECT n + 1, x || n FROM r WHERE n < 4) SELECT n, x FROM r LEFT JOIN products p ON p.id = r.n;
 SELECT id FROM customers c WHERE EXISTS (SELECT FROM orders o WHERE o.customer_id = c.id AND o.ordered_at < now() AND c.id < 1000);
+SELECT c.id FROM customers c JOIN orders o ON o.customer_id = c.id AND EXISTS (SELECT 1 FROM items i WHERE i.order_id = o.id AND i.product_id > c.id);
+SELECT id FROM customers c WHERE EXISTS (SELECT count(*) FROM orders o WHERE o.customer_id = c.id HAVING count(*) > 2);
+SELECT id FROM customers c WHERE id > ALL (SELECT count(*) + c.id - 3 FROM orders o WHERE o.customer_id = c.id);
+SELECT c.id, l.amount FROM customers c, LATERAL (SELECT o.amount FROM orders o WHERE o.customer_id = c.id) l;
+SELECT c.id, l.n, l.s FROM customers c CROSS JOIN LATERAL (SELECT count(*) AS n, sum(o.price) AS s FROM orders o WHERE o.customer_id = c.id) l;
+SELECT c.id, l.n FROM customers c, LATERAL (SELECT count(*) AS n FROM orders o WHERE o.customer_id < c.id HAVING count(*) > 3) l;
+SELECT c.id, l.quantity, l.n FROM customers c LEFT JOIN LATERAL (SELECT o.quantity, count(*) AS n FROM orders o WHERE o.customer_id = c.id GROUP BY o.quantity) l ON l.n > 1;
+SELECT c.id, p.id AS p, l.d FROM customers c JOIN products p ON p.region = c.region, LATERAL (SELECT c.id - p.id AS d) l WHERE l.d > 1;
+SELECT c.id, l.d, m.e FROM customers c, LATERAL (SELECT c.id + 1 AS d) l, LATERAL (SELECT l.d * c.id AS e) m;
+SELECT c.id, l.x FROM customers c, LATERAL (SELECT o.id AS x FROM orders o WHERE o.customer_id = c.id UNION SELECT p.id FROM products p WHERE p.region = c.region) l;
+SELECT c.id, l.x FROM customers c, LATERAL (SELECT DISTINCT o.quantity + c.id AS x FROM orders o WHERE o.customer_id <= c.id) l;
+SELECT c.id FROM customers c WHERE EXISTS (SELECT 1 FROM (SELECT o.price FROM orders o WHERE o.customer_id = c.id) x WHERE x.price > 3);
+SELECT c.id FROM customers c WHERE c.id IN (SELECT o.customer_id FROM orders o WHERE o.quantity > c.id UNION ALL SELECT p.id FROM products p WHERE p.region = c.region);
+SELECT c.id, l.n, l.o FROM (customers c JOIN LATERAL (SELECT max(o.id) AS n, c.region || 'x' AS o FROM orders o WHERE o.customer_id = c.id) l ON true);
