@@ -252,8 +252,7 @@ final class FromBuilder {
         Query.Source right = join.right();
         return join.kind() == Query.JoinKind.LEFT
                 && join.on().isPresent()
-                && (right instanceof Query.Call
-                        || (right instanceof Query.Derived derived && isValues(derived)));
+                && (right instanceof Query.Call || (right instanceof Query.Derived derived && isValues(derived)));
     }
 
     private static boolean isValues(Query.Derived derived) {
@@ -264,8 +263,7 @@ final class FromBuilder {
         boolean inner = join.kind() == Query.JoinKind.INNER;
         From left = build(join.left(), before, inner ? visible : Scope.empty());
         Token operator = join.operator().get(0);
-        Scope seen =
-                inner ? visible.plus(left.scope()).orElseThrow(() -> new Refusal(TWICE, operator)) : left.scope();
+        Scope seen = inner ? visible.plus(left.scope()).orElseThrow(() -> new Refusal(TWICE, operator)) : left.scope();
         From right = build(
                 join.right(),
                 before.then(left).orElseThrow(() -> new Refusal(TWICE, operator)),

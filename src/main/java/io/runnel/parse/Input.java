@@ -15,7 +15,7 @@ import java.util.Optional;
 import java.util.function.Supplier;
 
 /** An item of FROM: knows its columns by the names that the query uses. Owned by one parse. */
-sealed interface Input permits Input.Table, Input.Nested, Input.Domain, Input.Unknown, CallInput {
+sealed interface Input permits Input.Table, Input.Nested, Input.Domain, Input.Unknown, CallInput, Input.Lateral {
 
     /** The names of its columns in the query; for {@link Unknown}, those that are known. */
     List<Identifier> labels();
