@@ -223,3 +223,7 @@ SELECT c.id, l.x FROM customers c, LATERAL (SELECT DISTINCT o.quantity + c.id AS
 SELECT c.id FROM customers c WHERE EXISTS (SELECT 1 FROM (SELECT o.price FROM orders o WHERE o.customer_id = c.id) x WHERE x.price > 3);
 SELECT c.id FROM customers c WHERE c.id IN (SELECT o.customer_id FROM orders o WHERE o.quantity > c.id UNION ALL SELECT p.id FROM products p WHERE p.region = c.region);
 SELECT c.id, l.n, l.o FROM (customers c JOIN LATERAL (SELECT max(o.id) AS n, c.region || 'x' AS o FROM orders o WHERE o.customer_id = c.id) l ON true);
+SELECT id FROM customers c WHERE EXISTS (SELECT 1 FROM unnest(c.tags) x WHERE x > 'a');
+SELECT id, (SELECT count(*) FROM unnest(c.tags) x) AS n FROM customers c WHERE 'b' IN (SELECT t FROM unnest(c.tags) t);
+SELECT id FROM customers c WHERE id IN (SELECT v.x FROM (VALUES (1), (2), (3)) v(x)) AND EXISTS (SELECT FROM orders o, LATERAL generate_series(1, o.quantity) g WHERE o.customer_id = c.id AND g > 2);
+SELECT id FROM customers WHERE id = ANY (VALUES (1), (2)) AND region IN (SELECT region FROM products EXCEPT SELECT 'north');

@@ -38,3 +38,5 @@ the current time may stand only in a comparison with a value of the row, as in c
 the condition of an outer join may compare the current time only with columns of one side @ LEFT # SELECT c.id FROM customers c LEFT JOIN orders o ON o.ordered_at + c.id * interval '1 day' > now();
 GROUP BY with more than 64 grouping sets has no delta rule @ CUBE # SELECT count(*) FROM orders GROUP BY CUBE (id, customer_id, quantity, price, code, fixed, amount);
 SEARCH of a recursion that drops duplicates has no delta rule @ SEARCH # WITH RECURSIVE r(n) AS (SELECT 1 UNION SELECT n + 1 FROM r WHERE n < 4) SEARCH DEPTH FIRST BY n SET o SELECT n FROM r;
+set-returning functions in the SELECT list, and grouping sets, of a subquery in an expression have no delta rule yet @ SELECT # SELECT id FROM customers c WHERE EXISTS (SELECT unnest(c.tags));
+set-returning functions in the SELECT list, and grouping sets, of a subquery in an expression have no delta rule yet @ SELECT # SELECT id FROM customers c WHERE id IN (SELECT count(*) FROM orders o GROUP BY ROLLUP (o.quantity));

@@ -63,3 +63,6 @@ WITH RECURSIVE s(x) AS (SELECT a FROM (SELECT a, count(*) AS c FROM row_sets.t G
 SELECT t.id, q.depth FROM row_sets.t JOIN (WITH RECURSIVE d(v, depth) AS (SELECT 0, 0 UNION SELECT e.b, d.depth + 1 FROM d JOIN row_sets.edge e ON e.a = d.v WHERE d.depth < 3) SELECT v, min(depth) AS depth FROM d GROUP BY v) q ON q.v = t.a;
 WITH RECURSIVE r AS (SELECT id, tags AS rest, NULL::text AS tag FROM row_sets.t UNION ALL SELECT id, rest[2:], rest[1] FROM r WHERE cardinality(rest) > 0) SELECT tag, count(*) AS c FROM r GROUP BY ROLLUP (tag);
 WITH RECURSIVE r(j, d) AS (SELECT j, 0 FROM row_sets.t UNION ALL SELECT e.value, d + 1 FROM r CROSS JOIN LATERAL jsonb_each(CASE WHEN jsonb_typeof(r.j) = 'object' THEN r.j END) e) SELECT j, d FROM r;
+-- functions of the enclosing row in subqueries
+SELECT id FROM row_sets.t WHERE EXISTS (SELECT 1 FROM unnest(t.tags) x WHERE x > 'a');
+SELECT id, (SELECT count(*) FROM unnest(t.tags) x) AS n FROM row_sets.t;
