@@ -6,7 +6,6 @@ import io.runnel.operator.Operator;
 import io.runnel.operator.Scan;
 import io.runnel.operator.TimeMark;
 import io.runnel.operator.Types;
-import io.runnel.sql.Identifier;
 import io.runnel.sql.QualifiedName;
 import io.runnel.sql.Sql;
 import java.util.ArrayList;
@@ -103,29 +102,44 @@ public final class DeltaPlan {
     }
 
     /**
-     * The statement that makes the visible table equal to {@code view}, writing only the differences. Its row is
-     * {@link Application#COUNTS}.
+     * The statement that makes the visible table equal to {@code contents}, a query of its columns by position, writing
+     * only the differences. Its row is {@link Application#COUNTS}.
      */
-    public static Sql differences(Target target, QualifiedName view, List<Identifier> viewColumns) {
-        List<Sql> now = new ArrayList<>(
-                viewColumns.stream().map(column -> Sql.of("v.{}", column)).toList());
+    public static Sql differences(Target target, Sql contents) {
         List<Sql> before = new ArrayList<>(
                 target.columns().stream().map(column -> Sql.of("t.{}", column)).toList());
         Sql change = Sql.of(
-                "SELECT {}, 1::bigint\nFROM {} AS v\nUNION ALL\nSELECT {}, (-1)::bigint\nFROM {} AS t",
-                now,
-                view,
+                "SELECT c.*, 1::bigint\nFROM (\n{}\n) AS c\nUNION ALL\nSELECT {}, (-1)::bigint\nFROM {} AS t",
+                contents,
                 before,
                 target.table());
         return Application.statement(target, List.of(), change);
     }
 
-    /** The auxiliary tables and the queries that compute them from the tables as they are. */
+    /**
+     * The result, read from the auxiliary tables as they are wherever an operator has one. Where the query leaves a
+     * choice, as between rows that ORDER BY does not tell apart, the visible table then shows what was stored, which is
+     * what a delta will take away.
+     */
+    public Sql contents() {
+        List<Sql> columns =
+                root.columns().stream().map(column -> Sql.of("c.{}", column)).toList();
+        return Sql.of("SELECT {}\nFROM {} AS c", columns, unchanged().post(root));
+    }
+
+    private DeltaQuery unchanged() {
+        return new DeltaQuery(root, types, storage, table -> false, 1);
+    }
+
+    /**
+     * The auxiliary tables and the queries that compute them from the tables as they are, and from the auxiliary tables
+     * before them; to be run in this order.
+     */
     public Map<QualifiedName, Sql> auxiliaryTables() {
         Map<QualifiedName, Sql> tables = new LinkedHashMap<>();
         Map<Operator, Integer> numbers = DeltaQuery.numbers(root);
         for (Operator operator : root.walk().distinct().toList()) {
-            for (AuxiliaryState state : operator.auxiliaryStates(Results.tables(), types)) {
+            for (AuxiliaryState state : operator.auxiliaryStates(unchanged()::post, types)) {
                 tables.put(
                         storage.state(Objects.requireNonNull(numbers.get(operator)), state.number()), state.contents());
             }

@@ -14,9 +14,4 @@ public final class Results {
     public static Sql query(Operator operator) {
         return operator.result(TABLES);
     }
-
-    /** The inputs' results as subqueries. */
-    public static States tables() {
-        return TABLES;
-    }
 }

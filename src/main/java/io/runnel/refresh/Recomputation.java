@@ -25,13 +25,10 @@ record Recomputation(Session session, MaintenancePlan plan) {
 
     private Uni<Written> fill() {
         Sql insert = Sql.of(
-                "WITH filled AS (INSERT INTO {} ({}) SELECT {} FROM {} AS v RETURNING 1) SELECT count(*) AS inserted FROM filled",
+                "WITH filled AS (INSERT INTO {} ({}) {} RETURNING 1) SELECT count(*) AS inserted FROM filled",
                 plan.target().table(),
                 plan.target().columns(),
-                plan.viewColumns().stream()
-                        .map(column -> Sql.of("v.{}", column))
-                        .toList(),
-                plan.view());
+                rows());
         return session.one(insert)
                 .map(row -> new Written(row.orElseThrow().number("inserted"), 0, 0))
                 .call(written ->
@@ -39,11 +36,20 @@ record Recomputation(Session session, MaintenancePlan plan) {
     }
 
     private Uni<Written> differences() {
-        return session.one(DeltaPlan.differences(plan.target(), plan.view(), plan.viewColumns()))
+        return session.one(DeltaPlan.differences(plan.target(), rows()))
                 .flatMap(row -> Written.of(plan, row.orElseThrow()));
     }
 
-    /** Computes the auxiliary tables anew. */
+    private Sql rows() {
+        List<Sql> columns = plan.viewColumns().stream()
+                .map(column -> Sql.of("v.{}", column))
+                .toList();
+        return plan.delta()
+                .map(DeltaPlan::contents)
+                .orElseGet(() -> Sql.of("SELECT {} FROM {} AS v", columns, plan.view()));
+    }
+
+    /** Computes the auxiliary tables anew; to be done before {@link #contents}, which reads them. */
     Uni<Void> auxiliaries() {
         Map<QualifiedName, Sql> tables =
                 plan.delta().map(DeltaPlan::auxiliaryTables).orElse(Map.of());

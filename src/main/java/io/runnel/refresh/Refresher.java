@@ -235,8 +235,8 @@ public class Refresher {
             Session session, MaintenancePlan plan, Situation situation, PlanChoice choice, boolean chosen) {
         long began = System.nanoTime();
         Recomputation anew = new Recomputation(session, plan);
-        return asOwner(session, plan, anew::contents)
-                .call(written -> asOwner(session, plan, anew::auxiliaries))
+        return asOwner(session, plan, anew::auxiliaries)
+                .flatMap(computed -> asOwner(session, plan, anew::contents))
                 .call(written -> costs.anew(session, plan, situation, PlanChoice.secondsSince(began), chosen))
                 .call(written -> anew.standings(situation))
                 .call(written -> session.query(RefreshSql.ACTIVATE, plan.id()))
