@@ -4,6 +4,7 @@ import io.runnel.operator.Aggregation;
 import io.runnel.operator.Distinct;
 import io.runnel.operator.Filter;
 import io.runnel.operator.Join;
+import io.runnel.operator.Limit;
 import io.runnel.operator.MarkJoin;
 import io.runnel.operator.OneRow;
 import io.runnel.operator.Operator;
@@ -13,6 +14,7 @@ import io.runnel.operator.Projection;
 import io.runnel.operator.Recursion;
 import io.runnel.operator.Scan;
 import io.runnel.operator.TimeMark;
+import io.runnel.operator.Window;
 import io.runnel.sql.Identifier;
 import java.util.ArrayList;
 import java.util.List;
@@ -89,6 +91,13 @@ public record ResultKey(List<Integer> columns, boolean nullable) {
                     && recursion.columns().size() == recursion.start().columns().size();
             return distinct ? Optional.of(recursion.columns()) : Optional.empty();
         }
+        if (operator instanceof Window window) {
+            return keys(window.input(), facts).filter(window.kept()::containsAll);
+        }
+        if (operator instanceof Limit limit) {
+            boolean single = limit.count().isPresent() && limit.count().getAsLong() == 1 && !limit.ties();
+            return single ? Optional.of(limit.keys()) : keys(limit.input(), facts);
+        }
         return operator instanceof OneRow ? Optional.of(List.of()) : Optional.empty();
     }
 
@@ -154,7 +163,9 @@ public record ResultKey(List<Integer> columns, boolean nullable) {
         if (operator instanceof Filter
                 || operator instanceof TimeMark
                 || operator instanceof Join
-                || operator instanceof Distinct) {
+                || operator instanceof Distinct
+                || operator instanceof Window
+                || operator instanceof Limit) {
             return operator.inputs().stream()
                     .anyMatch(input -> input.columns().contains(column) && notNull(input, column, facts));
         }

@@ -31,6 +31,8 @@ public sealed interface Operator
                 Aggregation,
                 Recursion,
                 RecursiveReference,
+                Window,
+                Limit,
                 Opaque {
 
     /** The operator's name for people, as in "inner join". */

@@ -101,17 +101,13 @@ final class AggregationBuilder {
                 .orElse("key");
     }
 
-    /** Translates an item of the SELECT list, after which its calls are called when it is nothing but a call. */
-    Translated translate(Query.Item item) {
-        return translate(item.expression(), item.alias());
-    }
-
     /** Translates an expression above the aggregation. */
     Translated translate(Scalar scalar) {
         return translate(scalar, Optional.empty());
     }
 
-    private Translated translate(Scalar scalar, Optional<Identifier> name) {
+    /** Likewise; {@code name} is what its call is called when the expression is nothing but a call. */
+    Translated translate(Scalar scalar, Optional<Identifier> name) {
         Translation translation = new Translation(build.problems());
         List<Piece> pieces = scalar.pieces();
         int at = 0;

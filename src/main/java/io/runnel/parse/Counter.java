@@ -13,6 +13,9 @@ final class Counter {
     private int windowCalls;
     private int times;
 
+    /** The texts of the SELECT list at hand, and of what follows it; PostgreSQL stores each of the latter once. */
+    private Set<String> listed = new HashSet<>();
+
     private Counter() {}
 
     static Counts count(Query query) {
@@ -23,10 +26,11 @@ final class Counter {
 
     private void query(Query query) {
         query.with().ifPresent(with -> with.ctes().forEach(cte -> query(cte.query())));
-        Set<String> listed = new HashSet<>();
+        Set<String> outside = listed;
+        listed = new HashSet<>();
         if (query.body() instanceof Query.Select select) {
             select.items().forEach(item -> listed.add(item.expression().text()));
-            select(select, listed);
+            select(select);
         } else if (query.body() instanceof Query.SetOperation operation) {
             query(operation.left());
             query(operation.right());
@@ -35,22 +39,35 @@ final class Counter {
         } else if (query.body() instanceof Query.Values values) {
             scalar(values.text());
         }
-        query.order().forEach(sort -> once(sort.expression(), listed));
+        query.order().forEach(sort -> once(sort.expression()));
         query.limit().ifPresent(this::scalar);
+        listed = outside;
     }
 
-    private void select(Query.Select select, Set<String> listed) {
+    private void select(Query.Select select) {
         select.items().forEach(item -> scalar(item.expression()));
-        select.distinct().on().forEach(scalar -> once(scalar, listed));
+        select.distinct().on().forEach(this::once);
         select.from().forEach(this::source);
         select.where().ifPresent(this::scalar);
-        select.grouping().ifPresent(grouping -> grouping.keys().forEach(key -> once(key, listed)));
+        select.grouping().ifPresent(grouping -> grouping.keys().forEach(this::once));
         select.having().ifPresent(this::scalar);
+        select.windows().forEach(window -> window(window.spec()));
     }
 
-    private void once(Scalar scalar, Set<String> listed) {
-        if (listed.add(scalar.text())) {
-            scalar(scalar);
+    private void window(WindowSpec window) {
+        window.partition().forEach(this::once);
+        window.order().forEach(sort -> once(sort.expression()));
+        window.frame().ifPresent(this::scalar);
+    }
+
+    private void once(Scalar scalar) {
+        once(scalar, listed);
+    }
+
+    private void once(Scalar scalar, Set<String> counted) {
+        Scalar bare = GroupKeys.withoutExtraParentheses(scalar);
+        if (!counted.contains(scalar.text()) && counted.add(bare.text())) {
+            scalar(bare);
         }
     }
 
@@ -89,7 +106,8 @@ final class Counter {
                 scalars(timed.bound());
             } else if (piece instanceof Scalar.Window window) {
                 windowCalls++;
-                scalar(window.inside());
+                scalar(window.call());
+                window(window.over());
             } else if (piece instanceof Scalar.Sublink sublink) {
                 sublinks++;
                 sublink.left().forEach(this::scalar);

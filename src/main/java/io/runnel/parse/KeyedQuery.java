@@ -129,7 +129,10 @@ record KeyedQuery(
     }
 
     private static void check(Query.Select select, Token first) {
-        if (!select.windows().isEmpty() || !select.distinct().on().isEmpty()) {
+        boolean windows = select.items().stream()
+                .flatMap(item -> item.expression().pieces().stream())
+                .anyMatch(Scalar.Window.class::isInstance);
+        if (windows || !select.windows().isEmpty() || !select.distinct().on().isEmpty()) {
             throw new Refusal(
                     "windows and DISTINCT ON in a subquery that reads columns of an enclosing query have no delta rule"
                             + " yet",

@@ -87,7 +87,10 @@ final class Printer {
             words(Texts.of(grouping.tokens()));
         });
         select.having().ifPresent(having -> words("HAVING " + having.text()));
-        words(Texts.of(select.windows()));
+        for (int i = 0; i < select.windows().size(); i++) {
+            words(i == 0 ? "WINDOW" : ",");
+            words(Texts.of(select.windows().get(i).tokens()));
+        }
     }
 
     private void scalars(List<Scalar> scalars) {

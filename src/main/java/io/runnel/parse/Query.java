@@ -53,7 +53,7 @@ record Query(Optional<With> with, Body body, List<Scalar.Sort> order, Optional<S
             Optional<Scalar> where,
             Optional<Grouping> grouping,
             Optional<Scalar> having,
-            List<Token> windows)
+            List<WindowSpec.Named> windows)
             implements Body {
 
         Select items(List<Item> others) {

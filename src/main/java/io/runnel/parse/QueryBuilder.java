@@ -1,6 +1,7 @@
 package io.runnel.parse;
 
 import io.runnel.operator.Distinct;
+import io.runnel.operator.Limit;
 import io.runnel.operator.Opaque;
 import io.runnel.operator.Operator;
 import io.runnel.operator.UnionAll;
@@ -31,14 +32,10 @@ final class QueryBuilder {
         build.budget().enter(query.body().first());
         Tree tree = body(query, build, names);
         build.budget().leave();
-        if (query.limit().isPresent()) {
-            String reason = query.order().isEmpty()
-                    ? "LIMIT has no delta rule yet"
-                    : "ORDER BY ... LIMIT has no delta rule yet";
-            tree = opaque(
-                    "limit",
-                    tree,
-                    build.problems().add(reason, query.limit().get().first()));
+        if (query.limit().isPresent() && !(query.body() instanceof Query.Select)) {
+            LimitClause limit = LimitClause.read(query.limit().get(), build.problems());
+            List<Limit.SortKey> order = limit.isAll() ? List.of() : sortKeys(query.order(), tree);
+            tree = new Tree(limit.over(tree.operator(), order, build.problems()), tree.labels());
         }
         if (!query.locking().isEmpty()) {
             Token token = query.locking().get(0);
@@ -46,6 +43,27 @@ final class QueryBuilder {
             tree = opaque("row lock", tree, build.problems().add(reason, token));
         }
         return tree;
+    }
+
+    /** ORDER BY after anything but a SELECT: columns of the result, by their number or their name. */
+    private static List<Limit.SortKey> sortKeys(List<Scalar.Sort> order, Tree tree) {
+        List<Limit.SortKey> keys = new ArrayList<>();
+        for (Scalar.Sort sort : order) {
+            Scalar.Piece piece = sort.expression().pieces().get(0);
+            Token last = sort.expression().tokens().get(piece.tokens().size() - 1);
+            int position = last.kind() == Token.Kind.NUMBER
+                    ? Integer.parseInt(last.text()) - 1
+                    : piece instanceof Scalar.Column column ? tree.labels().indexOf(column.column()) : -1;
+            if (sort.expression().pieces().size() != 1
+                    || position < 0
+                    || position >= tree.labels().size()) {
+                throw Refusal.notUnderstood(last);
+            }
+            keys.add(new Limit.SortKey(
+                    tree.operator().columns().get(position),
+                    Texts.of(sort.direction()).strip()));
+        }
+        return keys;
     }
 
     private static Tree opaque(String label, Tree tree, Unsupported reason) {
@@ -56,7 +74,7 @@ final class QueryBuilder {
     private Tree body(Query query, Build build, Optional<List<Identifier>> names) {
         Query.Body body = query.body();
         if (body instanceof Query.Select select) {
-            return new SelectBuilder(build, select, query.order(), this).build(names);
+            return new SelectBuilder(build, select, query, this).build(names);
         }
         if (body instanceof Query.Nested nested) {
             return build(nested.query(), build, names);

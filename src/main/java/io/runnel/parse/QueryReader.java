@@ -178,7 +178,8 @@ final class QueryReader {
             grouping = Optional.of(new GroupingReader(cursor, scalars).read());
         }
         Optional<Scalar> having = cursor.accept("HAVING").map(token -> scalars.read());
-        List<Token> windows = cursor.isKeyword("WINDOW") ? cursor.takeUntil(endOfClauses()) : List.of();
+        List<WindowSpec.Named> windows =
+                cursor.accept("WINDOW").isPresent() ? new WindowReader(cursor, scalars).readClause() : List.of();
         return new Select(first, distinct, items, from, where, grouping, having, windows);
     }
 

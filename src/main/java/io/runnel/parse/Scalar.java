@@ -94,11 +94,15 @@ record Scalar(List<Piece> pieces) {
      */
     record Timed(List<Token> tokens, Scalar row, String operator, List<Piece> bound) implements Piece {}
 
-    /** A call of a window function, with what is inside it. */
-    record Window(Scalar inside) implements Piece {
-        @Override
-        public List<Token> tokens() {
-            return inside.tokens();
+    /**
+     * A call of a window function.
+     *
+     * @param call the function with its arguments and FILTER
+     */
+    record Window(List<Token> tokens, Scalar call, WindowSpec over) implements Piece {
+
+        Stream<Scalar> scalars() {
+            return Stream.concat(Stream.of(call), over.scalars());
         }
     }
 
@@ -145,6 +149,9 @@ record Scalar(List<Piece> pieces) {
 
     /** The name of a set-returning function, which its arguments follow. */
     record SetReturning(List<Token> tokens) implements Piece {}
+
+    /** A part of the expression that an operator below has computed, with the tokens that it stands for. */
+    record Computed(List<Token> tokens, Identifier column) implements Piece {}
 
     /** Something that has no delta rule. */
     record Refused(List<Token> tokens, String reason, Kind kind) implements Piece {

@@ -6,7 +6,6 @@ import io.runnel.parse.Scalar.Piece;
 import io.runnel.parse.Scalar.Refused;
 import io.runnel.parse.Scalar.SetReturning;
 import io.runnel.parse.Scalar.Sort;
-import io.runnel.parse.Scalar.Window;
 import io.runnel.parse.Scalar.Word;
 import java.util.ArrayList;
 import java.util.List;
@@ -49,6 +48,9 @@ final class ScalarReader {
             "NATURAL",
             "ASC",
             "DESC",
+            "ROWS",
+            "RANGE",
+            "GROUPS",
             "NULLS",
             "SELECT",
             "WITH",
@@ -314,9 +316,7 @@ final class ScalarReader {
 
     private boolean isNotAColumn(int at, Token next) {
         Token token = cursor.token(at);
-        return (token.kind() == Token.Kind.WORD && CONSTANTS.contains(token.text()))
-                || next.isOperator("=>")
-                || cursor.token(at - 1).isKeyword("OVER");
+        return (token.kind() == Token.Kind.WORD && CONSTANTS.contains(token.text())) || next.isOperator("=>");
     }
 
     private int call(int at, int open, int to, List<Piece> pieces) {
@@ -326,11 +326,9 @@ final class ScalarReader {
         if (end > to) {
             throw Refusal.notUnderstood(cursor.token(at));
         }
-        if (isWindow(close + 1, end)) {
-            List<Piece> inside = new ArrayList<>();
-            inside.addAll(path.stream().map(Word::new).toList());
-            inside.addAll(scan(open, end).pieces());
-            pieces.add(new Window(new Scalar(inside)));
+        int over = over(close + 1, end);
+        if (over < end) {
+            pieces.add(new WindowReader(cursor, this).read(at, open, over, end));
             return end;
         }
         if (end > close + 1 || functions.isAggregate(path)) {
@@ -366,16 +364,13 @@ final class ScalarReader {
         return cursor.match(at) + 1;
     }
 
-    private boolean isWindow(int from, int end) {
-        for (int at = from; at < end; at++) {
-            if (cursor.token(at).isKeyword("OVER")) {
-                return true;
-            }
-            if (cursor.token(at).isSymbol("(")) {
-                at = cursor.match(at);
-            }
+    /** The index of OVER outside parentheses; {@code end} if there is none. */
+    private int over(int from, int end) {
+        int at = from;
+        while (at < end && !cursor.token(at).isKeyword("OVER")) {
+            at = cursor.token(at).isSymbol("(") ? cursor.match(at) + 1 : at + 1;
         }
-        return false;
+        return at;
     }
 
     /** The optional expression of FILTER (WHERE …) whose parenthesis is at {@code open}. */

@@ -17,7 +17,7 @@ import java.util.Optional;
 final class Translation {
 
     static final String SUBQUERY = "a subquery has no delta rule here";
-    static final String WINDOW = "window functions have no delta rule yet";
+    static final String WINDOW = "a window function has no delta rule here";
 
     private final Problems problems;
     private final List<Expression.Part> parts = new ArrayList<>();
@@ -90,6 +90,8 @@ final class Translation {
             token(word.token());
         } else if (piece instanceof Scalar.Sublink sublink) {
             refuse(SUBQUERY, sublink.first(), piece);
+        } else if (piece instanceof Scalar.Computed computed) {
+            reference(computed.column(), computed.tokens().get(0));
         } else if (piece instanceof Scalar.Window window) {
             refuse(WINDOW, window.tokens().get(0), piece);
         } else if (piece instanceof Scalar.Time || piece instanceof Scalar.Timed) {

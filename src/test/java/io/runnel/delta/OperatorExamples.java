@@ -9,6 +9,7 @@ import io.runnel.operator.Expression;
 import io.runnel.operator.Filter;
 import io.runnel.operator.FunctionScan;
 import io.runnel.operator.Join;
+import io.runnel.operator.Limit;
 import io.runnel.operator.MarkJoin;
 import io.runnel.operator.OneRow;
 import io.runnel.operator.Operator;
@@ -21,11 +22,13 @@ import io.runnel.operator.Scan;
 import io.runnel.operator.TimeMark;
 import io.runnel.operator.Types;
 import io.runnel.operator.UnionAll;
+import io.runnel.operator.Window;
 import io.runnel.sql.Identifier;
 import io.runnel.sql.QualifiedName;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.stream.Stream;
 
@@ -160,6 +163,15 @@ final class OperatorExamples {
                 new Example("min", grouped("min", "a price"), Set.of(A)),
                 new Example("bool_or", booleans(), Set.of(A)),
                 new Example("recomputed_aggregate", grouped("array_agg", "a part"), Set.of(A)),
+                new Example("window", window("a part"), Set.of(A)),
+                new Example("window_without_keys", window(), Set.of(A)),
+                new Example("limit", limit(0, 3, false), Set.of(A)),
+                new Example("limit_with_offset_and_ties", limit(2, 3, true, "a price"), Set.of(A)),
+                new Example(
+                        "offset_without_limit",
+                        new Limit(SCAN_A, List.of(), order(), 2, OptionalLong.empty(), false),
+                        Set.of(A)),
+                new Example("join_with_limit", joinedLimit(), Set.of(A, B)),
                 new Example(
                         "aggregate_over_join", new Aggregation(join, columns("b label"), calls("count")), Set.of(B)));
     }
@@ -190,6 +202,30 @@ final class OperatorExamples {
                         Optional.of(expression("\"a part\"", " = ", "\"reached\""))),
                 List.of(new Projection.Output(Identifier.of("next"), Expression.column(Identifier.of("a id")))));
         return new Recursion(start, step, reference, Identifier.of("tree"), all, columns("result"));
+    }
+
+    private static Operator window(String... keys) {
+        Expression call = keys.length == 0
+                ? expression("count(*) OVER (ORDER BY ", "\"a price\"", " DESC)")
+                : expression("count(*) OVER (PARTITION BY ", "\"" + keys[0] + "\"", " ORDER BY ", "\"a price\"", ")");
+        return new Window(
+                SCAN_A,
+                columns(keys),
+                columns("a id", "a part"),
+                List.of(new Window.Call(Identifier.of("result"), call)));
+    }
+
+    private static Operator limit(long offset, long count, boolean ties, String... keys) {
+        return new Limit(SCAN_A, columns(keys), order(), offset, OptionalLong.of(count), ties);
+    }
+
+    private static List<Limit.SortKey> order() {
+        return List.of(
+                new Limit.SortKey(Identifier.of("a price"), "DESC"), new Limit.SortKey(Identifier.of("a id"), ""));
+    }
+
+    private static Operator joinedLimit() {
+        return new Join(List.of(SCAN_B, limit(0, 1, false, "a part")), Optional.of(SAME_ID));
     }
 
     private static Operator union() {

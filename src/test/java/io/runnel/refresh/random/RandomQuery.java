@@ -32,10 +32,7 @@ final class RandomQuery {
         Dice dice = new Dice(seed);
         RandomQuery random = new RandomQuery(dice);
         String inner = random.query(random.kinds(), 1, RandomSchema.RELATIONS);
-        return switch (dice.below(3)) {
-            case 0, 1 -> "SELECT q.c0, count(*) OVER (PARTITION BY q.c0::text) AS n FROM (" + inner + ") q";
-            default -> "SELECT q.c0::text AS c FROM (" + inner + ") q ORDER BY q.c0::text COLLATE \"C\" LIMIT 4";
-        };
+        return "SELECT q.c0::text AS c FROM (" + inner + ") q ORDER BY q.c0::text COLLATE \"C\" LIMIT (SELECT 4)";
     }
 
     private String top(int depth) {
@@ -85,6 +82,12 @@ final class RandomQuery {
                             ? "(" + query(kinds, depth - 1, tables) + ")"
                             : "(" + branch(sets.narrower(kinds), depth - 1, tables) + ")")
                     .collect(Collectors.joining("\nUNION ALL\n"));
+        }
+        if (roll == 19 || roll == 18) {
+            return new RandomOrders(dice).windows(kinds, inside -> query(inside, Math.max(0, depth - 1), tables));
+        }
+        if (roll == 17) {
+            return new RandomOrders(dice).limited(kinds, inside -> query(inside, Math.max(0, depth - 1), tables));
         }
         boolean exact = kinds.stream().allMatch(kind -> kind.exact);
         if (roll == 3 && exact && depth > 0) {
