@@ -66,3 +66,30 @@ WITH RECURSIVE r(j, d) AS (SELECT j, 0 FROM row_sets.t UNION ALL SELECT e.value,
 -- functions of the enclosing row in subqueries
 SELECT id FROM row_sets.t WHERE EXISTS (SELECT 1 FROM unnest(t.tags) x WHERE x > 'a');
 SELECT id, (SELECT count(*) FROM unnest(t.tags) x) AS n FROM row_sets.t;
+-- outer joins
+SELECT t.id, u.big FROM row_sets.t LEFT JOIN row_sets.u ON u.a = t.a AND u.big > 1;
+SELECT t.id, u.b AS ub, t.b FROM row_sets.t FULL JOIN row_sets.u USING (a);
+SELECT a, count(*) AS c, sum(big) AS s FROM row_sets.t FULL JOIN row_sets.u USING (a) GROUP BY a;
+SELECT t.id, u.big FROM row_sets.t LEFT JOIN row_sets.u ON u.a < t.a;
+SELECT t.b, count(u.big) AS c, max(u.latin) AS m FROM row_sets.t LEFT JOIN row_sets.u ON u.a = t.a GROUP BY t.b;
+SELECT t.id, u.big, e.b FROM row_sets.t LEFT JOIN row_sets.u ON u.a = t.a LEFT JOIN row_sets.edge e ON e.a = u.a WHERE e.b IS NULL OR t.n > 1;
+SELECT t.id, q.c FROM row_sets.t LEFT JOIN (SELECT a, count(*) AS c FROM row_sets.u GROUP BY a) q ON q.a = t.a;
+SELECT x.id, y.id AS other FROM row_sets.t x FULL JOIN row_sets.t y ON x.a = y.id;
+SELECT u.a FROM row_sets.u LEFT JOIN row_sets.u v ON true;
+-- subqueries in expressions
+SELECT id FROM row_sets.t WHERE EXISTS (SELECT FROM row_sets.u WHERE u.a = t.a AND u.big > t.n);
+SELECT id FROM row_sets.t WHERE a NOT IN (SELECT u.a FROM row_sets.u WHERE u.b = t.b);
+SELECT a FROM row_sets.t WHERE (a, b) NOT IN (SELECT a, b FROM row_sets.u);
+SELECT id, a IN (SELECT u.a FROM row_sets.u) AS x, b <> ALL (SELECT u.b FROM row_sets.u) AS y, n > ANY (SELECT u.big FROM row_sets.u WHERE u.a = t.a) AS z FROM row_sets.t;
+SELECT id, (SELECT count(*) FROM row_sets.u WHERE u.a = t.a) AS c, (SELECT max(big) + t.id FROM row_sets.u WHERE u.a < t.a) AS m FROM row_sets.t;
+SELECT u.a, (SELECT t.b || u.b FROM row_sets.t WHERE t.id = u.a) AS x FROM row_sets.u;
+SELECT a, ARRAY(SELECT u.big FROM row_sets.u WHERE u.a = t.a ORDER BY u.big, u.b) AS x FROM row_sets.t;
+SELECT a, sum((SELECT count(*) FROM row_sets.u WHERE u.a = t.a)) AS c FROM row_sets.t GROUP BY a HAVING count(*) >= (SELECT count(*) FROM row_sets.edge e WHERE e.a = t.a);
+SELECT id FROM row_sets.t WHERE n > (SELECT avg(n) FROM row_sets.t x WHERE x.a = t.a) OR EXISTS (SELECT FROM row_sets.u WHERE u.b = t.b AND NOT EXISTS (SELECT FROM row_sets.edge e WHERE e.a = u.a AND e.b = t.a));
+SELECT id FROM row_sets.t WHERE (a, b) = (SELECT u.a, max(u.b) FROM row_sets.u WHERE u.a = t.a GROUP BY u.a);
+SELECT t.id FROM row_sets.t JOIN row_sets.u ON u.a = t.a AND u.big IN (SELECT e.b FROM row_sets.edge e);
+-- LATERAL queries
+SELECT t.id, q.c, q.m FROM row_sets.t, LATERAL (SELECT count(*) AS c, max(big) AS m FROM row_sets.u WHERE u.a = t.a) q;
+SELECT t.id, q.b, q.c FROM row_sets.t LEFT JOIN LATERAL (SELECT u.b, count(*) AS c FROM row_sets.u WHERE u.a <= t.a GROUP BY u.b) q ON q.c > 1;
+SELECT t.id, q.x FROM row_sets.t, LATERAL (SELECT u.big AS x FROM row_sets.u WHERE u.a = t.a UNION SELECT e.b FROM row_sets.edge e WHERE e.a = t.a) q;
+SELECT t.id, q.d, r.e FROM row_sets.t, LATERAL (SELECT t.a + 1 AS d) q, LATERAL (SELECT count(*) AS e FROM row_sets.edge e WHERE e.a = q.d) r;

@@ -47,8 +47,12 @@ final class RandomFrom {
     }
 
     private void add(int position, int relations) {
-        Relation relation = relations > 2 ? dice.of(RandomSchema.TABLES) : relation();
         String alias = "r" + position;
+        if (position > 0 && dice.once(6)) {
+            lateral(alias);
+            return;
+        }
+        Relation relation = relations > 2 ? dice.of(RandomSchema.TABLES) : relation();
         List<Column> mine = relation.as(alias);
         String item = relation.sql() + " " + alias;
         if (position == 0) {
@@ -56,6 +60,21 @@ final class RandomFrom {
         } else {
             sql.append("\n").append(join(item, relation, mine, relations));
         }
+        columns.addAll(mine);
+    }
+
+    private void lateral(String alias) {
+        Relation lateral = RandomSubqueries.over(dice, columns).get(0).lateral();
+        List<Column> mine = lateral.as(alias);
+        List<Column> both = new ArrayList<>(columns);
+        both.addAll(mine);
+        String on = dice.once(2) ? "true" : new RandomExpressions(dice, both).predicate(1);
+        sql.append("\n")
+                .append(dice.text("JOIN ", "LEFT JOIN "))
+                .append(lateral.sql())
+                .append(" ")
+                .append(alias);
+        sql.append(" ON ").append(on);
         columns.addAll(mine);
     }
 

@@ -104,4 +104,24 @@ final class RandomSubqueries {
         }
         return "(SELECT " + new RandomAggregates(dice, rows.own()).of(kind) + rows.sql + ")";
     }
+
+    /** A query in FROM that reads the columns around, and its columns. */
+    Relation lateral() {
+        Rows rows = new Rows();
+        RandomExpressions own = rows.own();
+        if (dice.once(2)) {
+            RandomAggregates aggregates = new RandomAggregates(dice, own);
+            String having = dice.once(4) ? " HAVING " + aggregates.having() : "";
+            String grouping = dice.once(3) ? " GROUP BY " + own.column(Kind.INT) : "";
+            return new Relation(
+                    "LATERAL (SELECT " + aggregates.of(Kind.BIGINT) + " AS k, " + aggregates.of(Kind.TEXT) + " AS t"
+                            + rows.sql + grouping + having + ")",
+                    List.of(new Column("k", Kind.BIGINT), new Column("t", Kind.TEXT)));
+        }
+        String distinct = dice.once(3) ? "DISTINCT " : "";
+        return new Relation(
+                "LATERAL (SELECT " + distinct + own.of(Kind.INT, 1) + " AS k, "
+                        + new RandomExpressions(dice, outer).of(Kind.TEXT, 1) + " AS t" + rows.sql + ")",
+                List.of(new Column("k", Kind.INT), new Column("t", Kind.TEXT)));
+    }
 }
