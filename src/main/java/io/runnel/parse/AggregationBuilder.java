@@ -29,6 +29,8 @@ import java.util.stream.Collectors;
  */
 final class AggregationBuilder {
 
+    private static final String CONSTANT = "a constant as a key of grouping sets has no delta rule";
+
     private final Build build;
     private final Scope scope;
     private final Query.Select select;
@@ -75,6 +77,12 @@ final class AggregationBuilder {
     }
 
     private GroupingSets sets(Query.Grouping grouping) {
+        // PostgreSQL prints a constant otherwise here than in the SELECT list, where it could not be told from one that
+        // is
+        // no key and stays what it is.
+        Optional<Scalar> constant =
+                grouping.keys().stream().filter(AggregationBuilder::isConstant).findFirst();
+        constant.ifPresent(key -> problem = Optional.of(build.problems().add(CONSTANT, key.first())));
         if (grouping.sets().size() > GroupingSets.SETS_MAX) {
             String reason = "GROUP BY with more than " + GroupingSets.SETS_MAX + " grouping sets has no delta rule";
             problem =
@@ -88,6 +96,10 @@ final class AggregationBuilder {
                     .collect(Collectors.toSet()));
         }
         return new GroupingSets(numbers, all, build.names().fresh("grouping_set"), build.names());
+    }
+
+    private static boolean isConstant(Scalar key) {
+        return key.pieces().stream().allMatch(Scalar.Word.class::isInstance);
     }
 
     /** The name under which the SELECT list shows the key. */

@@ -166,10 +166,8 @@ final class Correlation {
             return query.body(new Query.Nested(nested.first(), keyed(nested.query())));
         }
         Query.Select select = (Query.Select) query.body();
-        List<Query.Item> items = new ArrayList<>(select.items());
-        keys.forEach(key -> items.add(new Query.Item(key, Optional.empty())));
         Optional<Query.Grouping> grouping = select.grouping().map(present -> present.and(keys));
-        return query.body(select.items(items).grouping(grouping));
+        return query.body(select.keyed(keys).grouping(grouping));
     }
 
     /** The rows of the domain, once it has been bound; empty if there is none. */

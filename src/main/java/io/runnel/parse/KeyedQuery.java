@@ -112,9 +112,9 @@ record KeyedQuery(
     }
 
     private static void check(Query query, Token first) {
-        if (query.limit().isPresent()) {
+        if (query.limit().isPresent() && !(query.body() instanceof Query.Select)) {
             throw new Refusal(
-                    "LIMIT in a subquery that reads columns of an enclosing query has no delta rule yet", first);
+                    "LIMIT of a set operation that reads columns of an enclosing query has no delta rule yet", first);
         }
         if (query.body() instanceof Query.SetOperation operation) {
             check(operation.left(), first);
@@ -129,15 +129,6 @@ record KeyedQuery(
     }
 
     private static void check(Query.Select select, Token first) {
-        boolean windows = select.items().stream()
-                .flatMap(item -> item.expression().pieces().stream())
-                .anyMatch(Scalar.Window.class::isInstance);
-        if (windows || !select.windows().isEmpty() || !select.distinct().on().isEmpty()) {
-            throw new Refusal(
-                    "windows and DISTINCT ON in a subquery that reads columns of an enclosing query have no delta rule"
-                            + " yet",
-                    first);
-        }
         if (select.grouping().isEmpty() && SelectBuilder.isAggregated(select, List.of())) {
             throw new Refusal(
                     "aggregates without GROUP BY in a subquery that reads columns of an enclosing query have no delta"

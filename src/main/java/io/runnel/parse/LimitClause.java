@@ -6,6 +6,7 @@ import io.runnel.operator.Limit;
 import io.runnel.operator.Opaque;
 import io.runnel.operator.Operator;
 import io.runnel.operator.Unsupported;
+import io.runnel.sql.Identifier;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -64,8 +65,8 @@ record LimitClause(long offset, OptionalLong count, boolean ties, Token first, O
                 || token.isKeyword("TIES");
     }
 
-    /** What of {@code input}, whose columns {@code order} names, the clauses let through. */
-    Operator over(Operator input, List<Limit.SortKey> order, Problems problems) {
+    /** What of {@code input}, for each value of the keys by itself, the clauses let through. */
+    Operator over(Operator input, List<Identifier> keys, List<Limit.SortKey> order, Problems problems) {
         if (problem.isPresent()) {
             return new Opaque("limit", List.of(input), input.columns(), problem.get());
         }
@@ -78,7 +79,12 @@ record LimitClause(long offset, OptionalLong count, boolean ties, Token first, O
         if (order.isEmpty()) {
             return new Opaque("limit", List.of(input), input.columns(), problems.add(UNORDERED, first));
         }
-        return new Limit(input, List.of(), order, offset, count, ties);
+        return new Limit(input, keys, order, offset, count, ties);
+    }
+
+    /** Whether a row is let through if there is one. */
+    boolean keepsSome() {
+        return problem.isEmpty() && offset == 0 && (count.isEmpty() || count.getAsLong() > 0);
     }
 
     /** Whether all rows are let through. */

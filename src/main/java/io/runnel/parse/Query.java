@@ -18,6 +18,11 @@ import java.util.stream.IntStream;
  */
 record Query(Optional<With> with, Body body, List<Scalar.Sort> order, Optional<Scalar> limit, List<Token> locking) {
 
+    /** The query without ORDER BY and LIMIT. */
+    Query unlimited() {
+        return new Query(with, body, List.of(), Optional.empty(), locking);
+    }
+
     /** The query with another body. */
     Query body(Body other) {
         return new Query(with, other, order, limit, locking);
@@ -44,7 +49,12 @@ record Query(Optional<With> with, Body body, List<Scalar.Sort> order, Optional<S
         Token first();
     }
 
-    /** {@code SELECT}. */
+    /**
+     * {@code SELECT}.
+     *
+     * @param keys how many of the last items are keys: the rest of the query is meant for each of their values by itself.
+     *     0 in what people write
+     */
     record Select(
             Token first,
             Distinctness distinct,
@@ -53,23 +63,31 @@ record Query(Optional<With> with, Body body, List<Scalar.Sort> order, Optional<S
             Optional<Scalar> where,
             Optional<Grouping> grouping,
             Optional<Scalar> having,
-            List<WindowSpec.Named> windows)
+            List<WindowSpec.Named> windows,
+            int keys)
             implements Body {
 
+        /** With keys as further items. */
+        Select keyed(List<Scalar> expressions) {
+            List<Item> all = new ArrayList<>(items);
+            expressions.forEach(key -> all.add(new Item(key, Optional.empty())));
+            return new Select(first, distinct, all, from, where, grouping, having, windows, keys + expressions.size());
+        }
+
         Select items(List<Item> others) {
-            return new Select(first, distinct, others, from, where, grouping, having, windows);
+            return new Select(first, distinct, others, from, where, grouping, having, windows, keys);
         }
 
         Select from(List<Source> others) {
-            return new Select(first, distinct, items, others, where, grouping, having, windows);
+            return new Select(first, distinct, items, others, where, grouping, having, windows, keys);
         }
 
         Select where(Optional<Scalar> other) {
-            return new Select(first, distinct, items, from, other, grouping, having, windows);
+            return new Select(first, distinct, items, from, other, grouping, having, windows, keys);
         }
 
         Select grouping(Optional<Grouping> other) {
-            return new Select(first, distinct, items, from, where, other, having, windows);
+            return new Select(first, distinct, items, from, where, other, having, windows, keys);
         }
     }
 

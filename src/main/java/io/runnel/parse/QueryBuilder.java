@@ -35,7 +35,7 @@ final class QueryBuilder {
         if (query.limit().isPresent() && !(query.body() instanceof Query.Select)) {
             LimitClause limit = LimitClause.read(query.limit().get(), build.problems());
             List<Limit.SortKey> order = limit.isAll() ? List.of() : sortKeys(query.order(), tree);
-            tree = new Tree(limit.over(tree.operator(), order, build.problems()), tree.labels());
+            tree = new Tree(limit.over(tree.operator(), List.of(), order, build.problems()), tree.labels());
         }
         if (!query.locking().isEmpty()) {
             Token token = query.locking().get(0);

@@ -180,7 +180,7 @@ final class QueryReader {
         Optional<Scalar> having = cursor.accept("HAVING").map(token -> scalars.read());
         List<WindowSpec.Named> windows =
                 cursor.accept("WINDOW").isPresent() ? new WindowReader(cursor, scalars).readClause() : List.of();
-        return new Select(first, distinct, items, from, where, grouping, having, windows);
+        return new Select(first, distinct, items, from, where, grouping, having, windows, 0);
     }
 
     private Distinctness distinctness() {

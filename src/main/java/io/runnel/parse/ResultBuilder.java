@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
+import java.util.stream.Stream;
 
 /**
  * Builds what stands above FROM, WHERE and the aggregation of one SELECT: windows, the SELECT list, DISTINCT, and ORDER BY
@@ -57,7 +58,12 @@ final class ResultBuilder {
         this.limit = query.limit().map(clauses -> LimitClause.read(clauses, build.problems()));
         this.labels = labels;
         this.below = below;
-        this.windows = new WindowBuilder(build, select.windows(), scalar -> below.translate(scalar, Optional.empty()));
+        int items = select.items().size();
+        List<Scalar> keys = select.items().subList(items - select.keys(), items).stream()
+                .map(Query.Item::expression)
+                .toList();
+        this.windows =
+                new WindowBuilder(build, select.windows(), keys, scalar -> below.translate(scalar, Optional.empty()));
         for (Query.Item item : select.items()) {
             add(item.expression(), item.alias());
         }
@@ -181,8 +187,9 @@ final class ResultBuilder {
             }
             return new Distinct(operator);
         }
-        List<Identifier> keys = select.distinct().on().stream()
-                .map(scalar -> columns.get(position(scalar)))
+        List<Identifier> keys = Stream.concat(
+                        keys(columns).stream(),
+                        select.distinct().on().stream().map(scalar -> columns.get(position(scalar))))
                 .distinct()
                 .toList();
         List<Limit.SortKey> rest = sortKeys(columns).stream()
@@ -206,6 +213,11 @@ final class ResultBuilder {
     private Operator limited(Operator operator, List<Identifier> columns) {
         return limit.isEmpty()
                 ? operator
-                : limit.get().over(operator, isSorted() ? sortKeys(columns) : List.of(), build.problems());
+                : limit.get()
+                        .over(operator, keys(columns), isSorted() ? sortKeys(columns) : List.of(), build.problems());
+    }
+
+    private List<Identifier> keys(List<Identifier> columns) {
+        return columns.subList(labels.size() - select.keys(), labels.size());
     }
 }

@@ -127,6 +127,11 @@ record Scalar(List<Piece> pieces) {
             left = List.copyOf(left);
         }
 
+        /** The same of another query. */
+        Sublink query(Query other) {
+            return new Sublink(tokens, form, left, operator, other, first, free);
+        }
+
         /** What the query is asked. */
         enum Form {
             /** Whether it has a row. */

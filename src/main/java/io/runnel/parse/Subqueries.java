@@ -100,7 +100,9 @@ final class Subqueries {
         try {
             Linked linked =
                     switch (sublink.form()) {
-                        case EXISTS, ANY, ALL -> new Quantified(inside, queries, context, sublink, outer).linked(asked);
+                        case EXISTS ->
+                            new Quantified(inside, queries, context, unlimited(sublink), outer).linked(asked);
+                        case ANY, ALL -> new Quantified(inside, queries, context, sublink, outer).linked(asked);
                         case VALUE, ROW, ARRAY -> new SingleValue(inside, queries, context, sublink, outer).linked();
                     };
             links.addAll(linked.links());
@@ -118,6 +120,14 @@ final class Subqueries {
                 || select.items().stream()
                         .flatMap(item -> item.expression().pieces().stream())
                         .anyMatch(Scalar.SetReturning.class::isInstance);
+    }
+
+    /** EXISTS (SELECT … LIMIT 1) as EXISTS (SELECT …). */
+    private Sublink unlimited(Sublink sublink) {
+        Query query = sublink.query();
+        boolean needless = query.limit().isPresent()
+                && LimitClause.read(query.limit().get(), build.problems()).keepsSome();
+        return needless ? sublink.query(query.unlimited()) : sublink;
     }
 
     private Translated refused(String reason, Sublink sublink) {

@@ -29,6 +29,7 @@ final class WindowBuilder {
     private static final String FRAME = "a subquery in the frame of a window has no delta rule yet";
 
     private final Build build;
+    private final List<Scalar> everywhere;
     private final Function<Scalar, Translated> below;
     private final Map<String, WindowSpec> named = new HashMap<>();
     private final Map<List<Identifier>, List<Window.Call>> windows = new LinkedHashMap<>();
@@ -38,10 +39,13 @@ final class WindowBuilder {
 
     /**
      * @param clause the WINDOW clause
+     * @param everywhere by what every window is partitioned besides
      * @param below translates an expression over the rows that the windows see
      */
-    WindowBuilder(Build build, List<WindowSpec.Named> clause, Function<Scalar, Translated> below) {
+    WindowBuilder(
+            Build build, List<WindowSpec.Named> clause, List<Scalar> everywhere, Function<Scalar, Translated> below) {
         this.build = build;
+        this.everywhere = List.copyOf(everywhere);
         this.below = below;
         for (WindowSpec.Named window : clause) {
             named.put(window.name().text(), window.spec().resolved(named));
@@ -64,7 +68,9 @@ final class WindowBuilder {
     private Identifier call(Scalar.Window window, Optional<Identifier> name) {
         WindowSpec over = window.over().resolved(named);
         List<Identifier> partition = new ArrayList<>();
-        for (Scalar scalar : over.partition()) {
+        List<Scalar> scalars = new ArrayList<>(everywhere);
+        scalars.addAll(over.partition());
+        for (Scalar scalar : scalars) {
             Identifier key = key(scalar);
             if (!partition.contains(key)) {
                 partition.add(key);

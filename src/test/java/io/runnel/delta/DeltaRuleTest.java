@@ -42,6 +42,27 @@ class DeltaRuleTest {
     }
 
     @Test
+    void readme_says_how_every_operator_is_maintained() throws IOException {
+        String readme = Files.readString(Path.of("README.md"));
+        int from = readme.indexOf("## What is maintained incrementally");
+        List<String> named = readme.substring(from, readme.indexOf("\n## ", from + 1))
+                .lines()
+                .filter(line -> line.startsWith("|"))
+                .map(line -> line.substring(0, line.lastIndexOf('|')))
+                .flatMap(line ->
+                        Stream.of(line.substring(line.lastIndexOf('|') + 1).split(",")))
+                .map(String::strip)
+                .distinct()
+                .toList();
+        List<String> labels = OperatorExamples.all()
+                .flatMap(example -> example.operator().walk())
+                .map(operator -> operator.label().replaceFirst(" of golden.*", ""))
+                .distinct()
+                .toList();
+        assertThat(named).containsAll(labels);
+    }
+
+    @Test
     void no_golden_file_is_left_over() throws IOException {
         try (Stream<Path> files = Files.list(Path.of("src/test/resources/golden"))) {
             assertThat(files.map(file -> file.getFileName().toString()))

@@ -93,3 +93,6 @@ SELECT t.id, q.c, q.m FROM row_sets.t, LATERAL (SELECT count(*) AS c, max(big) A
 SELECT t.id, q.b, q.c FROM row_sets.t LEFT JOIN LATERAL (SELECT u.b, count(*) AS c FROM row_sets.u WHERE u.a <= t.a GROUP BY u.b) q ON q.c > 1;
 SELECT t.id, q.x FROM row_sets.t, LATERAL (SELECT u.big AS x FROM row_sets.u WHERE u.a = t.a UNION SELECT e.b FROM row_sets.edge e WHERE e.a = t.a) q;
 SELECT t.id, q.d, r.e FROM row_sets.t, LATERAL (SELECT t.a + 1 AS d) q, LATERAL (SELECT count(*) AS e FROM row_sets.edge e WHERE e.a = q.d) r;
+SELECT t.id, q.big, q.b FROM row_sets.t LEFT JOIN LATERAL (SELECT u.big, u.b FROM row_sets.u WHERE u.a = t.a ORDER BY u.big DESC NULLS LAST, u.b, u.latin LIMIT 2) q ON true;
+SELECT t.id, (SELECT e.b FROM row_sets.edge e WHERE e.a <= t.a ORDER BY e.b DESC NULLS LAST LIMIT 1) AS x FROM row_sets.t;
+SELECT t.id, q.b, q.r FROM row_sets.t, LATERAL (SELECT e.b, rank() OVER (ORDER BY e.b) AS r FROM row_sets.edge e WHERE e.a = t.a) q;

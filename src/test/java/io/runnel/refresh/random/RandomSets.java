@@ -30,6 +30,10 @@ final class RandomSets {
     /** GROUP BY's list: the keys in one of the ways of grouping by them. */
     String grouping(List<String> keys) {
         String all = String.join(", ", keys);
+        // A constant cannot be a key of grouping sets.
+        if (keys.stream().anyMatch(key -> !key.matches("(?s).*\\br\\d+\\..*"))) {
+            return all;
+        }
         return switch (dice.below(keys.size() > 3 ? 2 : 5)) {
             case 0 -> "GROUPING SETS ((" + all + "), " + keys.get(0) + ", ())";
             case 1 -> "ROLLUP (" + all + ")";
