@@ -18,6 +18,7 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 
@@ -106,16 +107,31 @@ final class Correlation {
 
     private static Correlation byDomain(Build build, Query query, Map<Free, Uses> free, Map<Free, Identifier> outer) {
         Input.Domain domain = domain(build, outer);
-        Query.Bound bound = new Query.Bound(domain, List.copyOf(outer.keySet()));
-        List<Scalar> keys = free.values().stream()
-                .map(uses -> new Scalar(List.of(uses.first())))
-                .toList();
+        List<Column> read = new ArrayList<>();
+        outer.keySet()
+                .forEach(column ->
+                        read.add(Objects.requireNonNull(free.get(column)).first()));
+        read.addAll(read.stream().map(Correlation::print).toList());
+        Query.Bound bound = new Query.Bound(domain, read.stream().map(Free::of).toList());
+        List<Scalar> keys =
+                read.stream().map(column -> new Scalar(List.of(column))).toList();
         return new Correlation(outer, Optional.of(domain), Optional.of(reading(query, bound)), keys);
     }
 
+    /** The column of the domain that holds how a borrowed one is printed. */
+    private static Column print(Column column) {
+        Token last = column.tokens().get(2);
+        String name = column.column().name().replace("\"", "\"\"");
+        Token printed = new Token(Token.Kind.QUOTED, "\"" + name + " as printed\"", last.start(), false);
+        return new Column(List.of(column.tokens().get(0), column.tokens().get(1), printed));
+    }
+
+    /** Columns for the borrowed values, then for their prints: 1.0 and 1.00 are equal, and yet not the same outside. */
     private static Input.Domain domain(Build build, Map<Free, Identifier> outer) {
-        return new Input.Domain(
-                outer.values().stream().map(build.names()::fresh).toList());
+        List<Identifier> names = new ArrayList<>();
+        outer.values().forEach(column -> names.add(build.names().fresh(column)));
+        outer.values().forEach(column -> names.add(build.names().fresh("printed")));
+        return new Input.Domain(names);
     }
 
     /** One by the domain alone, for a query that is not made another one. */
@@ -178,24 +194,24 @@ final class Correlation {
     /** Whether a row of the keyed query, whose keys have these names, is meant for a row of the enclosing query. */
     List<Expression> meant(List<Identifier> names) {
         List<Expression> conditions = new ArrayList<>();
-        for (int i = 0; i < columns.size(); i++) {
+        int count = columns.size();
+        for (int i = 0; i < count; i++) {
             Expression here = Expression.column(names.get(i));
             Expression there = Expression.column(outer.get(i));
+            if (domain.isEmpty()) {
+                conditions.add(Expression.of("(", here, " = ", there, ")"));
+                continue;
+            }
             conditions.add(
-                    domain.isEmpty()
-                            ? Expression.of("(", here, " = ", there, ")")
-                            : Expression.of(
-                                    "((",
-                                    here,
-                                    " = ",
-                                    there,
-                                    ") OR ((",
-                                    here,
-                                    " IS NULL) AND (",
-                                    there,
-                                    " IS NULL)))"));
+                    Expression.of("((", here, " = ", there, ") OR ((", here, " IS NULL) AND (", there, " IS NULL)))"));
+            conditions.add(Expression.of("(", Expression.column(names.get(count + i)), " = ", printed(there), ")"));
         }
         return conditions;
+    }
+
+    /** How a value is printed; unlike a cast to text, with the blanks at the end of a character(n). */
+    private static Expression printed(Expression value) {
+        return Expression.of("(pg_catalog.concat(", value, ") COLLATE \"C\")");
     }
 
     /** Says what the domain is computed from: rows of the enclosing query, before anything else is joined to them. */
@@ -204,6 +220,10 @@ final class Correlation {
             List<Projection.Output> outputs = new ArrayList<>();
             for (int i = 0; i < columns.size(); i++) {
                 outputs.add(new Projection.Output(values.labels().get(i), Expression.column(outer.get(i))));
+            }
+            for (int i = 0; i < columns.size(); i++) {
+                outputs.add(new Projection.Output(
+                        values.labels().get(columns.size() + i), printed(Expression.column(outer.get(i)))));
             }
             values.of(new Distinct(new Projection(narrowed(rows, new HashSet<>(outer)), outputs)));
         });

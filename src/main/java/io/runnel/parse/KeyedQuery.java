@@ -55,8 +55,9 @@ record KeyedQuery(
         }
         check(query, first);
         Correlation correlation = Correlation.of(build, query, free, outer);
-        List<Identifier> keys =
-                build.fresh(free.keySet().stream().map(Free::column).toList());
+        List<Identifier> keys = correlation.keys().stream()
+                .map(key -> build.names().fresh("key"))
+                .toList();
         List<Identifier> names = Stream.concat(values.stream(), keys.stream()).toList();
         Supplier<Operator> operator = new Once<>(() ->
                 queries.build(correlation.keyed(), build, Optional.of(names)).operator());

@@ -107,7 +107,13 @@ record Scope(Map<Identifier, Columns> relations, Map<Identifier, Merged> merged,
                 : columns.find(label).flatMap(Place::resolve);
     }
 
-    /** The column that a name without relation means: a merged one, or that of the only alias that has it. */
+    /** The column that PostgreSQL prints without its relation: one that a full join has merged. */
+    Optional<Expression> bare(Identifier label) {
+        Merged known = merged.get(label);
+        return known == null ? Optional.empty() : known.expression();
+    }
+
+    /** The column that a name in USING means: a merged one, or that of the only alias that has it. */
     Merged merged(Identifier label) {
         Merged known = merged.get(label);
         if (known != null) {

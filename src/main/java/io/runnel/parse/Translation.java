@@ -125,7 +125,7 @@ final class Translation {
     }
 
     void bare(Scalar.Bare bare, Scope scope) {
-        Optional<Expression> merged = scope.merged(bare.token().identifier()).expression();
+        Optional<Expression> merged = scope.bare(bare.token().identifier());
         if (merged.isEmpty()) {
             piece(bare);
             return;

@@ -270,3 +270,5 @@ SELECT c.id, l.id AS o FROM customers c, LATERAL (SELECT o.id FROM orders o WHER
 SELECT c.id, l.quantity, l.id AS o FROM customers c, LATERAL (SELECT DISTINCT ON (o.quantity) o.quantity, o.id FROM orders o WHERE o.customer_id = c.id ORDER BY o.quantity, o.id DESC) l;
 SELECT c.id, l.r, l.id AS o FROM customers c, LATERAL (SELECT o.id, row_number() OVER (ORDER BY o.id) AS r, sum(o.quantity) OVER w AS s FROM orders o WHERE o.customer_id <= c.id WINDOW w AS (PARTITION BY o.code ORDER BY o.id)) l WHERE l.r < 4;
 SELECT c.id FROM customers c WHERE EXISTS (SELECT 1 FROM orders o WHERE o.customer_id = c.id LIMIT 1) AND c.id IN (SELECT o.customer_id FROM orders o WHERE o.code <> c.name ORDER BY o.id LIMIT 3);
+SELECT o.id, l.x FROM (SELECT id, CASE WHEN id % 2 = 0 THEN 1.0 ELSE 1.00 END AS n FROM orders) o, LATERAL (SELECT o.n || c.name AS x FROM customers c WHERE c.id < 3) l;
+SELECT o.n, (SELECT min(o.n || c.name) FROM customers c WHERE c.id < 3) AS x FROM (SELECT CASE WHEN id % 2 = 0 THEN 1.0 ELSE 1.00 END AS n FROM orders) o;

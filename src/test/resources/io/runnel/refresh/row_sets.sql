@@ -96,3 +96,5 @@ SELECT t.id, q.d, r.e FROM row_sets.t, LATERAL (SELECT t.a + 1 AS d) q, LATERAL 
 SELECT t.id, q.big, q.b FROM row_sets.t LEFT JOIN LATERAL (SELECT u.big, u.b FROM row_sets.u WHERE u.a = t.a ORDER BY u.big DESC NULLS LAST, u.b, u.latin LIMIT 2) q ON true;
 SELECT t.id, (SELECT e.b FROM row_sets.edge e WHERE e.a <= t.a ORDER BY e.b DESC NULLS LAST LIMIT 1) AS x FROM row_sets.t;
 SELECT t.id, q.b, q.r FROM row_sets.t, LATERAL (SELECT e.b, rank() OVER (ORDER BY e.b) AS r FROM row_sets.edge e WHERE e.a = t.a) q;
+-- equal values that print differently
+SELECT t.id, q.x FROM (SELECT id, CASE WHEN id % 2 = 0 THEN n ELSE n::numeric(8,3) END AS n, a FROM row_sets.t) t, LATERAL (SELECT t.n || coalesce(u.b, '-') AS x FROM row_sets.u WHERE u.a < t.a) q;
