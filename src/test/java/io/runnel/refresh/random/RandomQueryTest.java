@@ -39,6 +39,11 @@ class RandomQueryTest {
     private static final int FAILURES_MAX = 10;
     private static final int FULL_EVERY = 15;
 
+    /** Where the grammar may put the time, and no delta rule follows it. */
+    private static final List<String> REFUSED = List.of(
+            "the current time may stand only in a comparison with a value of the row",
+            "the condition of an outer join may compare the current time only with columns of one side");
+
     private static final String INITIALIZED = "SELECT WHERE NOT EXISTS (SELECT FROM runnel.stream_tables"
             + " WHERE table_name LIKE 'random%' AND status = 'INITIALIZING')";
 
@@ -139,9 +144,10 @@ class RandomQueryTest {
                                     + " || ' ' || coalesce(last_error, '') FROM runnel.stream_tables WHERE table_name = 'random_q"
                                     + number + "'")
                     .get(0);
-            if (!state.startsWith(wanted ? "ACTIVE DIFFERENTIAL" : "ACTIVE FULL")) {
+            boolean refused = REFUSED.stream().anyMatch(reason -> state.startsWith("ACTIVE FULL " + reason));
+            if (!refused && !state.startsWith(wanted ? "ACTIVE DIFFERENTIAL" : "ACTIVE FULL")) {
                 fail(client, number, state);
-            } else if (wanted) {
+            } else if (wanted && !refused) {
                 differential++;
             } else {
                 full++;
