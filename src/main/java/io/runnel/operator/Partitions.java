@@ -18,7 +18,7 @@ import java.util.function.Function;
  * are equal in its order, the delta therefore always fits what was applied before.
  *
  * <p>The state's columns are the hash of the key, {@code key_hash}, and the stored columns, the keys among them. Without
- * keys there is one partition. Null keys are a partition of their own. Source: DESIGN section 5, "touched keys".
+ * keys there is one partition. Null keys are a partition of their own.
  */
 final class Partitions {
 

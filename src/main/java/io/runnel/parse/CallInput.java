@@ -16,7 +16,8 @@ import java.util.Set;
 import java.util.stream.IntStream;
 
 /**
- * A function in FROM, or VALUES: an operator over the items of FROM that its arguments read, a constant if there are none.
+ * A function in FROM, VALUES, or a SELECT without FROM: an operator over the items of FROM that its arguments read, a
+ * constant if there are none.
  */
 record CallInput(
         Expression call, Optional<Unsupported> problem, List<Identifier> labels, List<FunctionScan.Output> outputs)
@@ -45,6 +46,44 @@ record CallInput(
         return new CallInput(translated.expression(), translated.problem(), labels, outputs);
     }
 
+    /** Whether a query in FROM reads no rows of its own, so that it is a question of each row before it alone. */
+    static boolean isRow(Query.Derived derived) {
+        if (!derived.query().isBare()) {
+            return false;
+        }
+        return derived.query().body() instanceof Query.Values
+                || (derived.query().body() instanceof Query.Select select
+                        && !derived.free().isEmpty()
+                        && isRow(select));
+    }
+
+    private static boolean isRow(Query.Select select) {
+        return select.from().isEmpty()
+                && select.grouping().isEmpty()
+                && select.having().isEmpty()
+                && select.windows().isEmpty()
+                && select.distinct().token().isEmpty()
+                && !select.items().isEmpty()
+                && select.items().stream().allMatch(item -> isPlain(item.expression()))
+                && select.where().stream().allMatch(CallInput::isPlain);
+    }
+
+    private static boolean isPlain(Scalar scalar) {
+        return scalar.pieces().stream()
+                .allMatch(piece -> piece instanceof Scalar.Word || piece instanceof Scalar.Column);
+    }
+
+    /** The rows of what {@link #isRow} has found, whose expressions may name columns of {@code scope}. */
+    static CallInput of(Query.Derived derived, Scope scope, Build build) {
+        List<Identifier> names = derived.alias().columns();
+        if (derived.query().body() instanceof Query.Values values) {
+            return of(values, FromBuilder.relabelled(values.labels(), names, derived.first()), scope, build);
+        }
+        Query.Select select = (Query.Select) derived.query().body();
+        List<Identifier> labels = select.items().stream().map(Query.Item::label).toList();
+        return of(select, FromBuilder.relabelled(labels, names, derived.first()), scope, build);
+    }
+
     /** The rows, whose expressions may name columns of {@code scope}. */
     static CallInput of(Query.Values values, List<Identifier> labels, Scope scope, Build build) {
         Translation translation = new Translation(build.problems());
@@ -52,13 +91,35 @@ record CallInput(
         translation.text("(");
         translation.expression(rows.expression());
         translation.text(")");
-        List<FunctionScan.Output> outputs = labels.stream()
-                .map(label -> new FunctionScan.Output(build.names().fresh(label), Optional.empty()))
-                .toList();
-        if (outputs.isEmpty()) {
+        if (labels.isEmpty()) {
             throw Refusal.notUnderstood(values.first());
         }
-        return new CallInput(translation.done().expression(), rows.problem(), labels, outputs);
+        return new CallInput(translation.done().expression(), rows.problem(), labels, outputs(labels, build));
+    }
+
+    private static CallInput of(Query.Select select, List<Identifier> labels, Scope scope, Build build) {
+        Translation translation = new Translation(build.problems());
+        Optional<Unsupported> problem = Optional.empty();
+        for (int i = 0; i < select.items().size(); i++) {
+            Translated item = Translation.plain(select.items().get(i).expression(), scope, build.problems());
+            problem = problem.or(item::problem);
+            translation.text(i == 0 ? "(SELECT " : ", ");
+            translation.expression(item.expression());
+        }
+        if (select.where().isPresent()) {
+            Translated where = Translation.plain(select.where().get(), scope, build.problems());
+            problem = problem.or(where::problem);
+            translation.text(" WHERE ");
+            translation.expression(where.expression());
+        }
+        translation.text(")");
+        return new CallInput(translation.done().expression(), problem, labels, outputs(labels, build));
+    }
+
+    private static List<FunctionScan.Output> outputs(List<Identifier> labels, Build build) {
+        return labels.stream()
+                .map(label -> new FunctionScan.Output(build.names().fresh(label), Optional.empty()))
+                .toList();
     }
 
     /** Comparisons with the time are marks on rows, which the arguments of a call cannot be. */

@@ -81,7 +81,7 @@ final class FromBuilder {
         }
         if (source instanceof Query.Derived derived) {
             boolean own = derived.free().isEmpty() && derived.lateral().isEmpty();
-            return own || isValues(derived)
+            return own || CallInput.isRow(derived)
                     ? named(derived.alias(), derived.first(), derived(derived, visible))
                     : lateral(derived, before);
         }
@@ -116,10 +116,8 @@ final class FromBuilder {
     }
 
     private Input derived(Query.Derived derived, Scope visible) {
-        if (isValues(derived) && derived.query().body() instanceof Query.Values values) {
-            List<Identifier> labels =
-                    relabelled(values.labels(), derived.alias().columns(), derived.first());
-            return CallInput.of(values, labels, visible, build);
+        if (CallInput.isRow(derived)) {
+            return CallInput.of(derived, visible, build);
         }
         Tree tree = queries.build(derived.query(), build);
         return nested(tree, derived.alias(), derived.first());
@@ -147,7 +145,7 @@ final class FromBuilder {
             From item = named(
                     derived.alias(),
                     derived.first(),
-                    new Input.Lateral(query, labels, () -> before.rows().operator(List.of())));
+                    Input.Lateral.over(() -> before.rows().operator(List.of()), query, labels));
             List<Condition> on = query.meant().stream()
                     .map(meant -> new Condition(meant, Optional.empty()))
                     .toList();
@@ -252,11 +250,8 @@ final class FromBuilder {
         Query.Source right = join.right();
         return join.kind() == Query.JoinKind.LEFT
                 && join.on().isPresent()
-                && (right instanceof Query.Call || (right instanceof Query.Derived derived && isValues(derived)));
-    }
-
-    private static boolean isValues(Query.Derived derived) {
-        return derived.query().isBare() && derived.query().body() instanceof Query.Values;
+                && (right instanceof Query.Call
+                        || (right instanceof Query.Derived derived && CallInput.isRow(derived)));
     }
 
     private From join(Query.Joined join, From before, Scope visible) {

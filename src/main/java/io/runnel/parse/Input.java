@@ -31,6 +31,11 @@ sealed interface Input permits Input.Table, Input.Nested, Input.Domain, Input.Un
     /** Its operator. To be asked for when everything that reads it has been resolved. */
     Operator operator();
 
+    /** The names of its columns in the tree, as far as they are read. */
+    default List<Identifier> columns() {
+        return operator().columns();
+    }
+
     /** A table, of which only the columns asked for are read. */
     final class Table implements Input {
         private final QualifiedName name;
@@ -134,9 +139,18 @@ sealed interface Input permits Input.Table, Input.Nested, Input.Domain, Input.Un
     /**
      * A query that reads columns of other items, computed for all their rows at once.
      *
-     * @param others the items from whose rows the columns are taken
+     * @param rows its operator, made once: each of a chain of such queries asks for all before it
      */
-    record Lateral(KeyedQuery query, List<Identifier> labels, Supplier<Operator> others) implements Input {
+    record Lateral(KeyedQuery query, List<Identifier> labels, Once<Operator> rows) implements Input {
+
+        /** @param others the items from whose rows the columns are taken */
+        static Lateral over(Supplier<Operator> others, KeyedQuery query, List<Identifier> labels) {
+            return new Lateral(query, labels, new Once<>(() -> {
+                query.correlation().bind(others.get());
+                return query.operator().get();
+            }));
+        }
+
         @Override
         public Optional<Identifier> resolve(Identifier label) {
             int index = labels.indexOf(label);
@@ -147,8 +161,14 @@ sealed interface Input permits Input.Table, Input.Nested, Input.Domain, Input.Un
 
         @Override
         public Operator operator() {
-            query.correlation().bind(others.get());
-            return query.operator().get();
+            return rows.get();
+        }
+
+        @Override
+        public List<Identifier> columns() {
+            List<Identifier> columns = new ArrayList<>(query.values());
+            columns.addAll(query.keys());
+            return columns;
         }
     }
 

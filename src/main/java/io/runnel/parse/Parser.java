@@ -5,13 +5,24 @@ import io.runnel.operator.Operator;
 import io.runnel.operator.Unsupported;
 import io.runnel.parse.ParsedQuery.Counts;
 import io.runnel.sql.Identifier;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 
 /** Reads a query in PostgreSQL's canonical text. */
 public final class Parser {
+
+    /**
+     * Rules and rewrites walk the tree often. A query that borrows columns stands for itself and for what it borrows them
+     * from, so that a chain of such queries can double the tree with each.
+     */
+    static final int TREE_MAX = 3_000;
+
+    private static final String TOO_LARGE =
+            "the query has become more than " + TREE_MAX + " operators, counting each where it is read";
 
     private Parser() {}
 
@@ -45,6 +56,9 @@ public final class Parser {
         try {
             Build.Tree tree = new QueryBuilder().build(wrapped.query(), build, Optional.of(names));
             wrapped.check(tree.labels());
+            if (isLargerThan(TREE_MAX, tree.operator())) {
+                throw new Refusal(TOO_LARGE, wrapped.first());
+            }
             return new ParsedQuery(
                     marked(tree.operator(), build.problems().all()),
                     build.problems().all(),
@@ -64,6 +78,16 @@ public final class Parser {
         return marked || unsupported.isEmpty()
                 ? root
                 : new Opaque("query", List.of(root), root.columns(), unsupported.get(0));
+    }
+
+    private static boolean isLargerThan(int max, Operator root) {
+        Deque<Operator> open = new ArrayDeque<>(List.of(root));
+        int count = 0;
+        while (!open.isEmpty() && count <= max) {
+            count++;
+            open.addAll(open.pop().inputs());
+        }
+        return count > max;
     }
 
     /** The result's own names, made unique among themselves; nothing above the root could confuse them with others. */

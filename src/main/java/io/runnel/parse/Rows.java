@@ -39,6 +39,11 @@ sealed interface Rows {
         }
 
         @Override
+        public Set<Identifier> columns() {
+            return Set.copyOf(input.columns());
+        }
+
+        @Override
         public Operator operator(List<Condition> where) {
             return Condition.filtered(input.operator(), where);
         }

@@ -91,6 +91,19 @@ class GarbageTest {
         assertAnswered("SELECT a FROM (SELECT " + "x".repeat(1_000_000) + " FROM public.t) q", 0);
     }
 
+    /** Each query borrows from all before it, and would double the tree. */
+    @Test
+    void chain_of_borrowing_queries_is_refused_in_time() {
+        StringBuilder text = new StringBuilder("SELECT id FROM ( SELECT t.id FROM public.t");
+        for (int i = 1; i <= 60; i++) {
+            String before = i == 1 ? "t.b" : "x" + (i - 1) + ".n";
+            text.append(", LATERAL ( SELECT count(*) AS n FROM public.u u" + i + " WHERE (u" + i + ".id < (t.a + "
+                    + before + "))) x" + i);
+        }
+        ParsedQuery parsed = ParserTest.parse(text + ") q;");
+        assertThat(parsed.unsupported().get(0).reason()).contains("more than " + Parser.TREE_MAX + " operators");
+    }
+
     private static void assertAnswered(String text, long seed) {
         assertThatCode(() -> {
                     ParsedQuery parsed = ParserTest.parse(text);

@@ -272,3 +272,6 @@ SELECT c.id, l.r, l.id AS o FROM customers c, LATERAL (SELECT o.id, row_number()
 SELECT c.id FROM customers c WHERE EXISTS (SELECT 1 FROM orders o WHERE o.customer_id = c.id LIMIT 1) AND c.id IN (SELECT o.customer_id FROM orders o WHERE o.code <> c.name ORDER BY o.id LIMIT 3);
 SELECT o.id, l.x FROM (SELECT id, CASE WHEN id % 2 = 0 THEN 1.0 ELSE 1.00 END AS n FROM orders) o, LATERAL (SELECT o.n || c.name AS x FROM customers c WHERE c.id < 3) l;
 SELECT o.n, (SELECT min(o.n || c.name) FROM customers c WHERE c.id < 3) AS x FROM (SELECT CASE WHEN id % 2 = 0 THEN 1.0 ELSE 1.00 END AS n FROM orders) o;
+SELECT o.id, x.d, y.e FROM orders o, LATERAL (SELECT o.quantity + 1 AS d, o.price) x, LATERAL (SELECT x.d * o.id AS e WHERE x.d > 2) y;
+SELECT o.id, x.d FROM orders o LEFT JOIN LATERAL (SELECT o.quantity + 1 AS d WHERE o.quantity > 1) x ON x.d < 4;
+SELECT c.id, x.d FROM customers c LEFT JOIN orders o ON o.customer_id = c.id CROSS JOIN LATERAL (SELECT coalesce(o.quantity, c.id) AS d) x;
