@@ -5,6 +5,8 @@ import java.sql.DriverManager;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.util.LinkedHashMap;
+import java.util.Map;
 
 /** One connection that knows the tables of the benchmark and times what it runs. */
 final class BenchmarkSession implements AutoCloseable {
@@ -59,8 +61,8 @@ final class BenchmarkSession implements AutoCloseable {
 
     /** How many rows a relation and a query do not share, duplicates counted. */
     long differences(String relation, String query) throws SQLException {
-        return (long) number("SELECT count(*) FROM ((TABLE " + relation + " EXCEPT ALL " + query + ") UNION ALL ("
-                + query + " EXCEPT ALL TABLE " + relation + ")) AS difference");
+        return (long) number("SELECT count(*) FROM ((TABLE " + relation + " EXCEPT ALL (" + query + ")) UNION ALL (("
+                + query + ") EXCEPT ALL TABLE " + relation + ")) AS difference");
     }
 
     double number(String sql) throws SQLException {
@@ -69,6 +71,18 @@ final class BenchmarkSession implements AutoCloseable {
             result.next();
             return result.getDouble(1);
         }
+    }
+
+    /** The rows of a query of a text and a number. */
+    Map<String, Long> numbers(String sql) throws SQLException {
+        Map<String, Long> numbers = new LinkedHashMap<>();
+        try (Statement statement = connection.createStatement();
+                ResultSet result = statement.executeQuery(sql)) {
+            while (result.next()) {
+                numbers.put(result.getString(1), result.getLong(2));
+            }
+        }
+        return numbers;
     }
 
     /** Runs a statement and returns its duration in seconds. */
