@@ -176,20 +176,12 @@ WHERE n."shown"
 SELECT "r1"."b id", "r1"."b label", "r2"."a id", "r2"."a part", "r2"."a price", "r1".weight AS weight
 FROM "d0 scan" AS "r1", (SELECT "n"."a id", "n"."a part", "n"."a price"
 FROM "golden"."state_2_0" AS n
-WHERE n."shown" AND NOT EXISTS (SELECT FROM "d2 changed" AS c WHERE c.place = n.ctid)
-UNION ALL
-SELECT "n"."a id", "n"."a part", "n"."a price"
-FROM "d2 changed" AS n
-WHERE n.weight > 0 AND n."shown") AS "r2"
+WHERE n."shown") AS "r2"
 WHERE "r2"."a part" = "r1"."b id"
 UNION ALL
 SELECT "r1"."b id", "r1"."b label", "r2"."a id", "r2"."a part", "r2"."a price", "r2".weight AS weight
 FROM "d2 limit" AS "r2", (SELECT t."id" AS "b id", t."label" AS "b label"
 FROM "golden"."b" AS t) AS "r1"
-WHERE "r2"."a part" = "r1"."b id"
-UNION ALL
-SELECT "r1"."b id", "r1"."b label", "r2"."a id", "r2"."a part", "r2"."a price", -("r1".weight * "r2".weight) AS weight
-FROM "d0 scan" AS "r1", "d2 limit" AS "r2"
 WHERE "r2"."a part" = "r1"."b id"
 )
 TABLE "d3 join"

@@ -132,20 +132,10 @@ FROM "d6 net" AS r
 "d7 join" AS MATERIALIZED (
 SELECT "r1"."b id", "r1"."b label", "r2"."result", "r1".weight AS weight
 FROM "d0 scan" AS "r1", (SELECT r."b id" AS "result"
-FROM "d6 fresh" AS r
-UNION ALL
-SELECT r."b id" AS "result"
-FROM "d6 grown" AS r
-UNION ALL
-SELECT r."b id" AS "result"
-FROM "golden"."state_6_0" AS r
-WHERE NOT (SELECT s.shrinks FROM "d6 shrinks" AS s)) AS "r2"
+FROM "golden"."state_6_0" AS r) AS "r2"
 UNION ALL
 SELECT "r1"."b id", "r1"."b label", "r2"."result", "r2".weight AS weight
 FROM "d6 recursion" AS "r2", (SELECT t."id" AS "b id", t."label" AS "b label"
 FROM "golden"."b" AS t) AS "r1"
-UNION ALL
-SELECT "r1"."b id", "r1"."b label", "r2"."result", -("r1".weight * "r2".weight) AS weight
-FROM "d0 scan" AS "r1", "d6 recursion" AS "r2"
 )
 TABLE "d7 join"

@@ -182,11 +182,14 @@ final class Construction {
             List<Sql> statements = new ArrayList<>(List.of(Sql.of("SELECT 1")));
             rows.forEach(row ->
                     statements.add(Sql.of("DROP TABLE {}", QualifiedName.of("runnel_internal", row.text("name")))));
-            plan().ifPresent(plan -> plan.auxiliaryTables().forEach((name, contents) -> {
-                statements.add(Sql.of("CREATE TABLE {} WITH (fillfactor = 70) AS {} WITH NO DATA", name, contents));
-                statements.add(Sql.of("CREATE INDEX ON {} (key_hash)", name));
-                statements.add(Sql.of("GRANT ALL ON {} TO {}", name, Identifier.of(table.owner())));
-            }));
+            plan().ifPresent(plan -> {
+                plan.auxiliaryTables().forEach((name, contents) -> {
+                    statements.add(Sql.of("CREATE TABLE {} WITH (fillfactor = 70) AS {} WITH NO DATA", name, contents));
+                    statements.add(Sql.of("CREATE INDEX ON {} (key_hash)", name));
+                    statements.add(Sql.of("GRANT ALL ON {} TO {}", name, Identifier.of(table.owner())));
+                });
+                plan.auxiliaryIndexes().forEach(index -> statements.add(Sql.of("CREATE INDEX {}", index)));
+            });
             return session.execute(Sql.join(";\n", statements));
         });
     }

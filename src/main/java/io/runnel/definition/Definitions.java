@@ -130,7 +130,8 @@ public class Definitions {
                     compilation.target(QualifiedName.of("public", "stream_table"), false));
             return plan.sources().isEmpty()
                     ? Optional.empty()
-                    : plan.refresh(plan.sources(), EXPLAINED_CHANGES).map(Sql::text);
+                    : Optional.of(
+                            plan.refresh(plan.sources(), EXPLAINED_CHANGES).text());
         });
     }
 

@@ -1,7 +1,6 @@
 package io.runnel.delta;
 
 import io.runnel.operator.AuxiliaryState;
-import io.runnel.operator.Join;
 import io.runnel.operator.Operator;
 import io.runnel.operator.Scan;
 import io.runnel.operator.TimeMark;
@@ -13,7 +12,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 
@@ -67,20 +65,13 @@ public final class DeltaPlan {
     /**
      * The statement that moves the visible table and the auxiliary tables from frontier {@code $1} to the snapshot, when
      * exactly {@code changed} have changes, none of them more than {@code changes}. Its row is {@link Application#COUNTS}.
-     * Empty if the statement would have too many terms; then a refresh in full is due.
      *
      * <p>The statement says how many changes there may be, rounded up to a power of ten, because nothing else tells
      * PostgreSQL's planner: it has no statistics of what lies behind a frontier. Rounded, so that the statements for a
      * few changes are always the same few, prepared and planned once.
      */
-    public Optional<Sql> refresh(Set<QualifiedName> changed, long changes) {
+    public Sql refresh(Set<QualifiedName> changed, long changes) {
         DeltaQuery query = DeltaQuery.later(root, types, storage, changed::contains, powerOfTen(changes));
-        boolean tooWide = root.walk()
-                .anyMatch(operator -> operator instanceof Join join
-                        && join.inputs().stream().filter(query::changed).count() > Join.CHANGED_INPUTS_MAX);
-        if (tooWide) {
-            return Optional.empty();
-        }
         Sql delta = query.of(root);
         List<Sql> columns = new ArrayList<>(
                 root.columns().stream().map(column -> Sql.of("d.{}", column)).toList());
@@ -90,7 +81,7 @@ public final class DeltaPlan {
             // PostgreSQL must know the type of a parameter that, without changes, nothing else reads.
             change = Sql.of("{}\nWHERE $1::pg_snapshot IS NOT NULL", change);
         }
-        return Optional.of(Application.statement(target, query.expressions(), change));
+        return Application.statement(target, query.expressions(), change);
     }
 
     private static long powerOfTen(long changes) {
@@ -125,6 +116,16 @@ public final class DeltaPlan {
         List<Sql> columns =
                 root.columns().stream().map(column -> Sql.of("c.{}", column)).toList();
         return Sql.of("SELECT {}\nFROM {} AS c", columns, unchanged().post(root));
+    }
+
+    /** What follows CREATE INDEX for those of the auxiliary tables' indexes by which operators above look rows up. */
+    public List<Sql> auxiliaryIndexes() {
+        Lookups lookups = new Lookups(root);
+        List<Sql> indexes = new ArrayList<>();
+        DeltaQuery.numbers(root)
+                .forEach((operator, number) -> indexes.addAll(
+                        lookups.indexes(operator, storage.state(number, 0).sql(), types)));
+        return indexes;
     }
 
     private DeltaQuery unchanged() {

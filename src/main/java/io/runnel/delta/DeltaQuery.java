@@ -148,6 +148,16 @@ final class DeltaQuery implements Deltas {
     }
 
     @Override
+    public boolean remembered(Operator input) {
+        return !changed(input) || input.remembered(this::remembered);
+    }
+
+    @Override
+    public Sql pre(Operator input) {
+        return changed(input) ? Sql.of("({})", input.pre(this)) : post(input);
+    }
+
+    @Override
     public Sql changes(Scan scan) {
         List<Sql> columns = new ArrayList<>();
         for (Scan.Read read : scan.reads()) {

@@ -5,6 +5,7 @@ import io.runnel.sql.Identifier;
 import io.runnel.sql.Sql;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Predicate;
 import java.util.stream.Stream;
 
 /**
@@ -84,6 +85,16 @@ public record Aggregation(Operator input, List<Identifier> keys, List<AggregateC
     }
 
     @Override
+    public boolean remembered(Predicate<Operator> inputs) {
+        return true;
+    }
+
+    @Override
+    public Sql pre(Deltas deltas) {
+        return Sql.of(STORED, values("s", deltas), deltas.state(this, 0));
+    }
+
+    @Override
     public Sql post(Deltas deltas) {
         return post(deltas, this);
     }
@@ -96,7 +107,7 @@ public record Aggregation(Operator input, List<Identifier> keys, List<AggregateC
      * @param operator whose delta is this one's
      */
     Sql post(Deltas deltas, Operator operator) {
-        Sql untouched = Sql.of(STORED, values("s", deltas), deltas.state(this, 0));
+        Sql untouched = pre(deltas);
         if (!deltas.changed(this)) {
             return untouched;
         }

@@ -22,6 +22,12 @@ public interface Deltas extends Types {
     /** The input's rows as the snapshot sees them, as something that stands in FROM. */
     Sql post(Operator input);
 
+    /** Whether {@link #pre} can be asked for: nothing below has changed, or auxiliary tables still show what was. */
+    boolean remembered(Operator input);
+
+    /** The input's rows as the previous refresh saw them, as something that stands in FROM; only if remembered. */
+    Sql pre(Operator input);
+
     /** The scan's rows in the change buffer that the frontier does not include, cancelled, as a query. */
     Sql changes(Scan scan);
 

@@ -3,6 +3,7 @@ package io.runnel.operator;
 import io.runnel.sql.Identifier;
 import io.runnel.sql.Sql;
 import java.util.List;
+import java.util.function.Predicate;
 
 /**
  * Duplicate elimination.
@@ -49,6 +50,16 @@ public record Distinct(Operator input) implements Operator {
     @Override
     public Sql delta(Deltas deltas) {
         return groups().delta(deltas);
+    }
+
+    @Override
+    public boolean remembered(Predicate<Operator> inputs) {
+        return true;
+    }
+
+    @Override
+    public Sql pre(Deltas deltas) {
+        return groups().pre(deltas);
     }
 
     @Override

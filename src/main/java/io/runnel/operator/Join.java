@@ -7,26 +7,35 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
 
 /**
  * Inner join of any number of inputs; without condition, their cross product.
  *
  * <pre>
  *   Δ (R ⋈ S) = ΔR ⋈ S' + R' ⋈ ΔS − ΔR ⋈ ΔS          (R', S' the post-states)
+ *   Δ (R ⋈ S) = ΔR ⋈ S' + R ⋈ ΔS                      where the pre-state R is remembered
  *   Δ (R₁ ⋈ … ⋈ Rₙ) = Σ over non-empty sets C of changed inputs of (−1)^(|C|+1) · ⋈ (ΔRᵢ for i in C, Rᵢ' for the others)
+ *   Δ (R₁ ⋈ … ⋈ Rₙ) = Σ over changed i of R₁' ⋈ … ⋈ ΔRᵢ ⋈ … ⋈ (Rₙ' − ΔRₙ)
  * </pre>
  *
- * <p>Bilinear. Only post-states appear, because those are the tables themselves and can be reached by their indexes;
- * the price is the alternating sign. Each term starts from deltas, O(|Δ| · matches) where the other inputs have an index
- * on the join columns. Inputs without changes contribute no terms. The weight is the product of the weights. Shape: the
- * columns of the inputs, in order.
+ * <p>Bilinear. Tables and auxiliary tables are read as they are, because only then are they reached by their indexes:
+ * a source in its post-state, at the price of the alternating sign of the third line; an input that auxiliary tables remember in
+ * its pre-state, with a plus always. The terms of the third line double with each changed input; beyond
+ * {@link #DOUBLING_MAX} the fourth line is used, whose terms are as many as inputs have changed, and in which what a
+ * source was is its post-state less its delta, as a bag with negative weights.
+ *
+ * <p>Each term starts from deltas, O(|Δ| · matches) where the other inputs have an index on the join columns. Inputs
+ * without changes contribute no terms. The weight is the product of the weights. Shape: the columns of the inputs, in
+ * order.
  *
  * <p>Source: the inclusion-exclusion form of counting-based view maintenance (Gupta, Mumick, Subrahmanian 1993).
  */
 public record Join(List<Operator> inputs, Optional<Expression> condition) implements Operator {
 
-    /** With more changed inputs than this a refresh is done in full: the terms double with each. */
-    public static final int CHANGED_INPUTS_MAX = 6;
+    /** With more changed inputs of a kind than this, terms of one delta each are used. */
+    static final int DOUBLING_MAX = 4;
 
     private static final String JOIN = """
             SELECT {}
@@ -39,6 +48,14 @@ public record Join(List<Operator> inputs, Optional<Expression> condition) implem
     private static final String MINUS = "-({}) AS weight";
     private static final String PRODUCT = " * ";
     private static final String WEIGHT = "{}.weight";
+    private static final String LESS = """
+            (
+              SELECT {}
+              FROM {} AS r
+              UNION ALL
+              SELECT {}
+              FROM {} AS r
+            )""";
 
     public Join {
         inputs = List.copyOf(inputs);
@@ -64,42 +81,91 @@ public record Join(List<Operator> inputs, Optional<Expression> condition) implem
 
     @Override
     public Sql delta(Deltas deltas) {
-        List<Integer> changed = new ArrayList<>();
+        Set<Integer> remembered = new TreeSet<>();
+        Set<Integer> others = new TreeSet<>();
         for (int i = 0; i < inputs.size(); i++) {
             if (deltas.changed(inputs.get(i))) {
-                changed.add(i);
+                (deltas.remembered(inputs.get(i)) ? remembered : others).add(i);
             }
         }
-        if (changed.size() > CHANGED_INPUTS_MAX) {
-            throw new IllegalStateException("a join with " + changed.size() + " changed inputs has too many terms");
-        }
         List<Sql> terms = new ArrayList<>();
-        for (int subset = 1; subset < 1 << changed.size(); subset++) {
-            terms.add(term(deltas, changed, subset));
+        if (others.size() > DOUBLING_MAX) {
+            Set<Integer> later = new TreeSet<>(others);
+            for (int input : others) {
+                later.remove(input);
+                terms.add(term(deltas, Set.of(input), true, remembered, later));
+            }
+        } else {
+            for (Set<Integer> part : parts(others)) {
+                terms.add(term(deltas, part, part.size() % 2 == 1, remembered, Set.of()));
+            }
+        }
+        if (remembered.size() > DOUBLING_MAX) {
+            Set<Integer> earlier = new TreeSet<>();
+            for (int input : remembered) {
+                terms.add(term(deltas, Set.of(input), true, earlier, Set.of()));
+                earlier.add(input);
+            }
+        } else {
+            for (Set<Integer> part : parts(remembered)) {
+                terms.add(term(deltas, part, true, remembered, Set.of()));
+            }
         }
         return Sql.join(TERMS, terms);
     }
 
-    private Sql term(Deltas deltas, List<Integer> changed, int subset) {
+    /** All subsets but the empty one. */
+    private static List<Set<Integer>> parts(Set<Integer> whole) {
+        List<Set<Integer>> parts = new ArrayList<>();
+        for (int element : whole) {
+            List<Set<Integer>> larger = new ArrayList<>(List.of(Set.of(element)));
+            for (Set<Integer> part : parts) {
+                Set<Integer> with = new TreeSet<>(part);
+                with.add(element);
+                larger.add(with);
+            }
+            parts.addAll(larger);
+        }
+        return parts;
+    }
+
+    /**
+     * @param part the inputs whose deltas are joined
+     * @param before the inputs that are otherwise read in the pre-state
+     * @param less the inputs that are read as their post-state less their delta
+     */
+    private Sql term(Deltas deltas, Set<Integer> part, boolean plus, Set<Integer> before, Set<Integer> less) {
         List<Sql> items = new ArrayList<>();
+        List<Sql> others = new ArrayList<>();
         List<Sql> weights = new ArrayList<>();
-        for (int bit = 0; bit < changed.size(); bit++) {
-            if ((subset >> bit & 1) == 1) {
-                int input = changed.get(bit);
-                items.add(Sql.of(ITEM, deltas.of(inputs.get(input)), alias(input)));
-                weights.add(Sql.of(WEIGHT, alias(input)));
-            }
-        }
         for (int i = 0; i < inputs.size(); i++) {
-            int bit = changed.indexOf(i);
-            if (bit < 0 || (subset >> bit & 1) == 0) {
-                items.add(Sql.of(ITEM, deltas.post(inputs.get(i)), alias(i)));
+            Operator input = inputs.get(i);
+            if (part.contains(i)) {
+                items.add(Sql.of(ITEM, deltas.of(input), alias(i)));
+            } else if (less.contains(i)) {
+                others.add(Sql.of(ITEM, less(deltas, input), alias(i)));
+            } else {
+                others.add(Sql.of(ITEM, before.contains(i) ? deltas.pre(input) : deltas.post(input), alias(i)));
+            }
+            if (part.contains(i) || less.contains(i)) {
+                weights.add(Sql.of(WEIGHT, alias(i)));
             }
         }
+        items.addAll(others);
         Sql product = Sql.join(PRODUCT, weights);
         List<Sql> outputs = outputs();
-        outputs.add(Integer.bitCount(subset) % 2 == 1 ? Sql.of(PLUS, product) : Sql.of(MINUS, product));
+        outputs.add(plus ? Sql.of(PLUS, product) : Sql.of(MINUS, product));
         return conditioned(Sql.of(JOIN, outputs, items));
+    }
+
+    private static Sql less(Deltas deltas, Operator input) {
+        List<Sql> columns =
+                input.columns().stream().map(column -> Sql.of("r.{}", column)).toList();
+        List<Sql> now = new ArrayList<>(columns);
+        now.add(Sql.of("1::bigint AS weight"));
+        List<Sql> change = new ArrayList<>(columns);
+        change.add(Sql.of("-r.weight"));
+        return Sql.of(LESS, now, deltas.post(input), change, deltas.of(input));
     }
 
     @Override

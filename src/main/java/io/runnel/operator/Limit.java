@@ -5,6 +5,7 @@ import io.runnel.sql.Sql;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalLong;
+import java.util.function.Predicate;
 
 /**
  * The rows of the input, or of each of its partitions, that stand at certain places in an order: ORDER BY with LIMIT,
@@ -100,6 +101,16 @@ public record Limit(
     @Override
     public Sql delta(Deltas deltas) {
         return new LimitDelta(this, partitions(deltas), deltas).sql(IS_SHOWN);
+    }
+
+    @Override
+    public boolean remembered(Predicate<Operator> inputs) {
+        return true;
+    }
+
+    @Override
+    public Sql pre(Deltas deltas) {
+        return partitions(deltas).pre(IS_SHOWN);
     }
 
     @Override

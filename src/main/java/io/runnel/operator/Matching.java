@@ -101,10 +101,10 @@ final class Matching {
 
     private Sql pairs(Identifier numbered) {
         Sql on = condition(left, condition, LEFT);
-        Sql now = Sql.of(PAIRS, columns(LEFT), Sql.of("1::bigint"), numbered, deltas.post(left), on);
-        if (!deltas.changed(left)) {
-            return now;
+        if (deltas.remembered(left)) {
+            return Sql.of(PAIRS, columns(LEFT), Sql.of("1::bigint"), numbered, deltas.pre(left), on);
         }
+        Sql now = Sql.of(PAIRS, columns(LEFT), Sql.of("1::bigint"), numbered, deltas.post(left), on);
         Sql arrived = Sql.of(PAIRS, columns(LEFT), Sql.of("-l.weight"), numbered, deltas.of(left), on);
         return Sql.of("{}\nUNION ALL\n{}", now, arrived);
     }

@@ -4,6 +4,7 @@ import io.runnel.sql.Identifier;
 import io.runnel.sql.Sql;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Predicate;
 import java.util.stream.Stream;
 
 /**
@@ -72,6 +73,19 @@ public sealed interface Operator
     /** This operator's rows as the snapshot sees them, while deltas are derived; as {@link #result} by default. */
     default Sql post(Deltas deltas) {
         return result(deltas::post);
+    }
+
+    /**
+     * Whether the operator's rows before its change can be read, given which of its inputs are {@link Deltas#remembered}.
+     * An operator with an auxiliary table always remembers.
+     */
+    default boolean remembered(Predicate<Operator> inputs) {
+        return !inputs().isEmpty() && inputs().stream().allMatch(inputs);
+    }
+
+    /** This operator's rows as the previous refresh saw them; only if it is remembered. */
+    default Sql pre(Deltas deltas) {
+        return result(deltas::pre);
     }
 
     /** The tables that the operator keeps beside the result, over the post-states of its inputs. */

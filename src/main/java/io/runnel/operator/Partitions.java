@@ -186,10 +186,15 @@ final class Partitions {
         return Sql.of(RESULT, of(NEW, operator.columns()), changed, shown);
     }
 
+    /** The operator's rows as they are stored. */
+    Sql pre(Sql shown) {
+        return Sql.of(KEPT, of(NEW, operator.columns()), state(), shown);
+    }
+
     /** The operator's rows as the snapshot sees them: those stored, with what the delta changes. */
     Sql post(Sql shown) {
         List<Sql> columns = of(NEW, operator.columns());
-        Sql kept = Sql.of(KEPT, columns, state(), shown);
+        Sql kept = pre(shown);
         if (!deltas.changed(operator)) {
             return kept;
         }

@@ -4,6 +4,7 @@ import io.runnel.sql.Identifier;
 import io.runnel.sql.Sql;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Predicate;
 
 /**
  * A recursive common table expression: the start, and the step over what the step before has yielded, until there is
@@ -103,10 +104,18 @@ public record Recursion(
     }
 
     @Override
+    public boolean remembered(Predicate<Operator> inputs) {
+        return true;
+    }
+
+    @Override
+    public Sql pre(Deltas deltas) {
+        return Sql.of(SELECTED, shown(stored()), deltas.state(this, 0));
+    }
+
+    @Override
     public Sql post(Deltas deltas) {
-        return deltas.changed(this)
-                ? new RecursionDelta(this, deltas).post()
-                : Sql.of(SELECTED, shown(stored()), deltas.state(this, 0));
+        return deltas.changed(this) ? new RecursionDelta(this, deltas).post() : pre(deltas);
     }
 
     @Override
@@ -138,7 +147,7 @@ public record Recursion(
     }
 
     /** The names of the stored columns: the start's. */
-    List<Identifier> stored() {
+    public List<Identifier> stored() {
         return start.columns().subList(0, columns.size());
     }
 

@@ -4,6 +4,7 @@ import io.runnel.sql.Identifier;
 import io.runnel.sql.Sql;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Predicate;
 import java.util.stream.Stream;
 
 /**
@@ -116,6 +117,12 @@ public record TimeMark(Operator input, Comparison comparison) implements Operato
         Sql mark = Sql.of(MARK, comparison.at(before), comparison.mark());
         Sql changed = Sql.of(CHANGED, with(mark), deltas.of(input));
         return Sql.of("{}{}", changed, moved);
+    }
+
+    /** What the comparison said at another moment is not kept. */
+    @Override
+    public boolean remembered(Predicate<Operator> inputs) {
+        return false;
     }
 
     @Override

@@ -4,6 +4,7 @@ import io.runnel.sql.Identifier;
 import io.runnel.sql.Sql;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Predicate;
 import java.util.stream.Stream;
 
 /**
@@ -80,6 +81,16 @@ public record Window(Operator input, List<Identifier> keys, List<Identifier> kep
         Identifier fresh = deltas.define("fresh", Sql.of(RESULT, outputs(), restricted));
         Identifier stored = deltas.define("stored", Sql.of(STORED, partitions.storedOf(touched)));
         return partitions.compared(stored, fresh, column -> deltas.type(this, column), ALL);
+    }
+
+    @Override
+    public boolean remembered(Predicate<Operator> inputs) {
+        return true;
+    }
+
+    @Override
+    public Sql pre(Deltas deltas) {
+        return partitions(deltas).pre(ALL);
     }
 
     @Override

@@ -191,13 +191,9 @@ public class Refresher {
 
     private Uni<RefreshReport> differential(
             Session session, MaintenancePlan plan, Situation situation, PlanChoice choice) {
-        Optional<Sql> delta = plan.delta().orElseThrow().refresh(situation.changed(), situation.changes());
-        if (delta.isEmpty()) {
-            String reason = "more sources changed at once than a differential refresh joins";
-            return full(session, plan, situation, new PlanChoice(true, reason), false);
-        }
+        Sql delta = plan.delta().orElseThrow().refresh(situation.changed(), situation.changes());
         long began = System.nanoTime();
-        return asOwner(session, plan, () -> apply(session, plan, delta.get(), situation))
+        return asOwner(session, plan, () -> apply(session, plan, delta, situation))
                 .onFailure(failure -> NotApplicable.because(failure, verified))
                 .transform(NotApplicable::new)
                 .call(written -> costs.applied(session, plan, situation, PlanChoice.secondsSince(began)))

@@ -98,3 +98,8 @@ SELECT t.id, (SELECT e.b FROM row_sets.edge e WHERE e.a <= t.a ORDER BY e.b DESC
 SELECT t.id, q.b, q.r FROM row_sets.t, LATERAL (SELECT e.b, rank() OVER (ORDER BY e.b) AS r FROM row_sets.edge e WHERE e.a = t.a) q;
 -- equal values that print differently
 SELECT t.id, q.x FROM (SELECT id, CASE WHEN id % 2 = 0 THEN n ELSE n::numeric(8,3) END AS n, a FROM row_sets.t) t, LATERAL (SELECT t.n || coalesce(u.b, '-') AS x FROM row_sets.u WHERE u.a < t.a) q;
+-- joins of more changed inputs than alternating terms are made for
+SELECT t.id, u.b, v.id AS i2, w.a AS a2, x.b AS b3, y.big FROM row_sets.t JOIN row_sets.u ON u.a = t.a JOIN row_sets.t v ON v.id = t.id + 1 JOIN row_sets.u w ON w.b = v.b JOIN row_sets.t x ON x.a = w.a JOIN row_sets.u y ON y.a = x.id WHERE t.id < 6;
+SELECT t.id, p.c, q.s, r.m, s.n, v.b FROM row_sets.t JOIN (SELECT a, count(*) AS c FROM row_sets.t GROUP BY a) p ON p.a = t.a JOIN (SELECT a, sum(big) AS s FROM row_sets.u GROUP BY a) q ON q.a = p.a JOIN (SELECT b, max(id) AS m FROM row_sets.t GROUP BY b) r ON r.b = t.b JOIN (SELECT b, count(DISTINCT a) AS n FROM row_sets.u GROUP BY b) s ON s.b = r.b JOIN (SELECT DISTINCT a, b FROM row_sets.u) v ON v.a = q.a;
+SELECT t.id, p.c, u.big FROM row_sets.t LEFT JOIN (SELECT a, count(*) AS c FROM row_sets.u GROUP BY a) p ON p.a = t.a FULL JOIN (SELECT DISTINCT big FROM row_sets.u) u ON u.big = t.id;
+SELECT p.a, p.c, p.c IN (SELECT q.id FROM (SELECT id, row_number() OVER (PARTITION BY a ORDER BY id) AS r FROM row_sets.t) q WHERE q.r < 3) AS is_in FROM (SELECT a, count(*) AS c FROM row_sets.u GROUP BY a) p;
