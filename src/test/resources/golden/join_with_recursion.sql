@@ -56,7 +56,7 @@ WHERE d.weight < 0
 WITH RECURSIVE "tree" ("b id") AS (
 SELECT "r"."b id"
 FROM "d6 seed" AS r, generate_series(1, r.weight)
-WHERE NOT (SELECT s.shrinks FROM "d6 shrinks" AS s)
+WHERE r.weight > 0
 UNION ALL
 SELECT "r"."next"
 FROM (SELECT "r"."a id" AS "next"
@@ -68,13 +68,35 @@ WHERE "r2"."a part" = "r1"."reached") AS r) AS r
 )
 SELECT "r"."b id"
 FROM "tree" AS r
+LIMIT CASE WHEN (SELECT s.shrinks FROM "d6 shrinks" AS s) THEN 100001 END
+),
+"d6 lost" AS MATERIALIZED (
+WITH RECURSIVE "tree" ("b id") AS (
+SELECT "r"."b id"
+FROM "d6 seed" AS r, generate_series(1, -r.weight)
+WHERE r.weight < 0
+UNION ALL
+SELECT "r"."next"
+FROM (SELECT "r"."a id" AS "next"
+FROM (SELECT "r1"."reached", "r2"."a id", "r2"."a part"
+FROM (SELECT r."b id" AS "reached"
+FROM "tree" AS r) AS "r1", (SELECT t."id" AS "a id", t."part" AS "a part"
+FROM "golden"."a" AS t) AS "r2"
+WHERE "r2"."a part" = "r1"."reached") AS r) AS r
+)
+SELECT "r"."b id"
+FROM "tree" AS r
+LIMIT CASE WHEN (SELECT s.shrinks FROM "d6 shrinks" AS s) THEN 100001 END
+),
+"d6 anew" AS MATERIALIZED (
+SELECT (SELECT count(*) FROM "d6 lost") > 100000 OR ((SELECT count(*) FROM "d6 grown") > 100000 AND (SELECT s.shrinks FROM "d6 shrinks" AS s)) AS anew
 ),
 "d6 fresh" AS MATERIALIZED (
 WITH RECURSIVE "tree" ("b id") AS (
 SELECT "r"."b id"
 FROM (SELECT t."id" AS "b id"
 FROM "golden"."b" AS t) AS r
-WHERE (SELECT s.shrinks FROM "d6 shrinks" AS s)
+WHERE (SELECT a.anew FROM "d6 anew" AS a)
 UNION ALL
 SELECT "r"."next"
 FROM (SELECT "r"."a id" AS "next"
@@ -90,32 +112,38 @@ FROM "tree" AS r
 "d6 net" AS MATERIALIZED (
 SELECT d."b id", sum(d.weight)::bigint AS weight
 FROM (
-  SELECT "r"."b id", 1::bigint AS weight
-  FROM "d6 fresh" AS r
-  UNION ALL
-  SELECT "r"."b id", (-1)::bigint AS weight
-  FROM "golden"."state_6_0" AS r
-  WHERE (SELECT s.shrinks FROM "d6 shrinks" AS s)
+SELECT "r"."b id", 1::bigint AS weight
+FROM "d6 fresh" AS r
+UNION ALL
+SELECT "r"."b id", (-1)::bigint AS weight
+FROM "golden"."state_6_0" AS r
+WHERE (SELECT a.anew FROM "d6 anew" AS a)
+UNION ALL
+SELECT "r"."b id", (1)::bigint AS weight
+FROM "d6 grown" AS r
+WHERE NOT (SELECT a.anew FROM "d6 anew" AS a)
+UNION ALL
+SELECT "r"."b id", (-1)::bigint AS weight
+FROM "d6 lost" AS r
+WHERE NOT (SELECT a.anew FROM "d6 anew" AS a)
 ) AS d
 GROUP BY "d"."b id"
 HAVING sum(d.weight) <> 0
-UNION ALL
-SELECT "r"."b id", 1::bigint AS weight
-FROM "d6 grown" AS r
 ),
 "d6 gone" AS MATERIALIZED (
 SELECT n.*, row_number() OVER () AS number, hash_record_extended(ROW("n"."b id"), 0) AS "key_hash"
 FROM "d6 net" AS n
 WHERE n.weight < 0
 ),
+"d6 places" AS MATERIALIZED (
+SELECT s.place
+FROM "d6 gone" AS n
+CROSS JOIN LATERAL (SELECT s.ctid AS place FROM "golden"."state_6_0" AS s WHERE s."key_hash" = n."key_hash" AND "s"."b id" IS NOT DISTINCT FROM "n"."b id" LIMIT -n.weight) AS s
+),
 "d6 removed" AS (
 DELETE FROM "golden"."state_6_0" AS t
-USING (
-  SELECT s.ctid AS place, n.weight, row_number() OVER (PARTITION BY n.number ORDER BY s.ctid) AS copy
-  FROM "d6 gone" AS n
-  JOIN "golden"."state_6_0" AS s ON s."key_hash" = n."key_hash" AND "s"."b id" IS NOT DISTINCT FROM "n"."b id"
-) AS n
-WHERE t.ctid = n.place AND n.copy <= -n.weight
+USING "d6 places" AS n
+WHERE t.ctid = n.place
 RETURNING 1
 ),
 "d6 added" AS (

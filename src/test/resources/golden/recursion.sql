@@ -46,7 +46,7 @@ WHERE d.weight < 0
 WITH RECURSIVE "tree" ("b id") AS (
 SELECT "r"."b id"
 FROM "d5 seed" AS r, generate_series(1, r.weight)
-WHERE NOT (SELECT s.shrinks FROM "d5 shrinks" AS s)
+WHERE r.weight > 0
 UNION ALL
 SELECT "r"."next"
 FROM (SELECT "r"."a id" AS "next"
@@ -58,13 +58,35 @@ WHERE "r2"."a part" = "r1"."reached") AS r) AS r
 )
 SELECT "r"."b id"
 FROM "tree" AS r
+LIMIT CASE WHEN (SELECT s.shrinks FROM "d5 shrinks" AS s) THEN 100001 END
+),
+"d5 lost" AS MATERIALIZED (
+WITH RECURSIVE "tree" ("b id") AS (
+SELECT "r"."b id"
+FROM "d5 seed" AS r, generate_series(1, -r.weight)
+WHERE r.weight < 0
+UNION ALL
+SELECT "r"."next"
+FROM (SELECT "r"."a id" AS "next"
+FROM (SELECT "r1"."reached", "r2"."a id", "r2"."a part"
+FROM (SELECT r."b id" AS "reached"
+FROM "tree" AS r) AS "r1", (SELECT t."id" AS "a id", t."part" AS "a part"
+FROM "golden"."a" AS t) AS "r2"
+WHERE "r2"."a part" = "r1"."reached") AS r) AS r
+)
+SELECT "r"."b id"
+FROM "tree" AS r
+LIMIT CASE WHEN (SELECT s.shrinks FROM "d5 shrinks" AS s) THEN 100001 END
+),
+"d5 anew" AS MATERIALIZED (
+SELECT (SELECT count(*) FROM "d5 lost") > 100000 OR ((SELECT count(*) FROM "d5 grown") > 100000 AND (SELECT s.shrinks FROM "d5 shrinks" AS s)) AS anew
 ),
 "d5 fresh" AS MATERIALIZED (
 WITH RECURSIVE "tree" ("b id") AS (
 SELECT "r"."b id"
 FROM (SELECT t."id" AS "b id"
 FROM "golden"."b" AS t) AS r
-WHERE (SELECT s.shrinks FROM "d5 shrinks" AS s)
+WHERE (SELECT a.anew FROM "d5 anew" AS a)
 UNION ALL
 SELECT "r"."next"
 FROM (SELECT "r"."a id" AS "next"
@@ -80,32 +102,38 @@ FROM "tree" AS r
 "d5 net" AS MATERIALIZED (
 SELECT d."b id", sum(d.weight)::bigint AS weight
 FROM (
-  SELECT "r"."b id", 1::bigint AS weight
-  FROM "d5 fresh" AS r
-  UNION ALL
-  SELECT "r"."b id", (-1)::bigint AS weight
-  FROM "golden"."state_5_0" AS r
-  WHERE (SELECT s.shrinks FROM "d5 shrinks" AS s)
+SELECT "r"."b id", 1::bigint AS weight
+FROM "d5 fresh" AS r
+UNION ALL
+SELECT "r"."b id", (-1)::bigint AS weight
+FROM "golden"."state_5_0" AS r
+WHERE (SELECT a.anew FROM "d5 anew" AS a)
+UNION ALL
+SELECT "r"."b id", (1)::bigint AS weight
+FROM "d5 grown" AS r
+WHERE NOT (SELECT a.anew FROM "d5 anew" AS a)
+UNION ALL
+SELECT "r"."b id", (-1)::bigint AS weight
+FROM "d5 lost" AS r
+WHERE NOT (SELECT a.anew FROM "d5 anew" AS a)
 ) AS d
 GROUP BY "d"."b id"
 HAVING sum(d.weight) <> 0
-UNION ALL
-SELECT "r"."b id", 1::bigint AS weight
-FROM "d5 grown" AS r
 ),
 "d5 gone" AS MATERIALIZED (
 SELECT n.*, row_number() OVER () AS number, hash_record_extended(ROW("n"."b id"), 0) AS "key_hash"
 FROM "d5 net" AS n
 WHERE n.weight < 0
 ),
+"d5 places" AS MATERIALIZED (
+SELECT s.place
+FROM "d5 gone" AS n
+CROSS JOIN LATERAL (SELECT s.ctid AS place FROM "golden"."state_5_0" AS s WHERE s."key_hash" = n."key_hash" AND "s"."b id" IS NOT DISTINCT FROM "n"."b id" LIMIT -n.weight) AS s
+),
 "d5 removed" AS (
 DELETE FROM "golden"."state_5_0" AS t
-USING (
-  SELECT s.ctid AS place, n.weight, row_number() OVER (PARTITION BY n.number ORDER BY s.ctid) AS copy
-  FROM "d5 gone" AS n
-  JOIN "golden"."state_5_0" AS s ON s."key_hash" = n."key_hash" AND "s"."b id" IS NOT DISTINCT FROM "n"."b id"
-) AS n
-WHERE t.ctid = n.place AND n.copy <= -n.weight
+USING "d5 places" AS n
+WHERE t.ctid = n.place
 RETURNING 1
 ),
 "d5 added" AS (

@@ -104,32 +104,34 @@ FROM "tree" AS r
 "d5 net" AS MATERIALIZED (
 SELECT d."b id", sum(d.weight)::bigint AS weight
 FROM (
-  SELECT "r"."b id", 1::bigint AS weight
-  FROM "d5 fresh" AS r
-  UNION ALL
-  SELECT "r"."b id", (-1)::bigint AS weight
-  FROM "golden"."state_5_0" AS r
-  WHERE (SELECT s.shrinks FROM "d5 shrinks" AS s)
+SELECT "r"."b id", 1::bigint AS weight
+FROM "d5 fresh" AS r
+UNION ALL
+SELECT "r"."b id", (-1)::bigint AS weight
+FROM "golden"."state_5_0" AS r
+WHERE (SELECT s.shrinks FROM "d5 shrinks" AS s)
+UNION ALL
+SELECT "r"."b id", (1)::bigint AS weight
+FROM "d5 grown" AS r
+WHERE NOT (SELECT s.shrinks FROM "d5 shrinks" AS s)
 ) AS d
 GROUP BY "d"."b id"
 HAVING sum(d.weight) <> 0
-UNION ALL
-SELECT "r"."b id", 1::bigint AS weight
-FROM "d5 grown" AS r
 ),
 "d5 gone" AS MATERIALIZED (
 SELECT n.*, row_number() OVER () AS number, hash_record_extended(ROW("n"."b id"), 0) AS "key_hash"
 FROM "d5 net" AS n
 WHERE n.weight < 0
 ),
+"d5 places" AS MATERIALIZED (
+SELECT s.place
+FROM "d5 gone" AS n
+CROSS JOIN LATERAL (SELECT s.ctid AS place FROM "golden"."state_5_0" AS s WHERE s."key_hash" = n."key_hash" AND "s"."b id" IS NOT DISTINCT FROM "n"."b id" LIMIT -n.weight) AS s
+),
 "d5 removed" AS (
 DELETE FROM "golden"."state_5_0" AS t
-USING (
-  SELECT s.ctid AS place, n.weight, row_number() OVER (PARTITION BY n.number ORDER BY s.ctid) AS copy
-  FROM "d5 gone" AS n
-  JOIN "golden"."state_5_0" AS s ON s."key_hash" = n."key_hash" AND "s"."b id" IS NOT DISTINCT FROM "n"."b id"
-) AS n
-WHERE t.ctid = n.place AND n.copy <= -n.weight
+USING "d5 places" AS n
+WHERE t.ctid = n.place
 RETURNING 1
 ),
 "d5 added" AS (

@@ -27,13 +27,29 @@ public final class Application {
     private static final Identifier TABLE = Identifier.of("t");
     private static final Identifier ROW = Identifier.of("n");
 
+    private static final String LOOKED_UP = """
+            SELECT t.place
+            FROM "gone" AS n
+            CROSS JOIN LATERAL (SELECT t.ctid AS place FROM {} AS t WHERE {} LIMIT -n.weight) AS t""";
+    private static final String JOINED = """
+            SELECT n.place
+            FROM (
+              SELECT t.ctid AS place, n.weight,
+                row_number() OVER (PARTITION BY n."gone number" ORDER BY t.ctid) AS duplicate
+              FROM "gone" AS n
+              JOIN {} AS t ON {}
+            ) AS n
+            WHERE n.duplicate <= -n.weight""";
+
     private final Target target;
+    private final boolean few;
 
     /** The delta's own names for the target's columns, which no name of a user can collide with. */
     private final List<Identifier> columns;
 
-    private Application(Target target) {
+    private Application(Target target, boolean few) {
         this.target = target;
+        this.few = few;
         this.columns = IntStream.range(0, target.columns().size())
                 .mapToObj(i -> Identifier.of("c" + i))
                 .toList();
@@ -44,9 +60,10 @@ public final class Application {
      *
      * @param expressions common table expressions
      * @param change a query, over them, of the target's columns by position and {@code weight}
+     * @param few whether the change is small beside the table
      */
-    public static Sql statement(Target target, List<Sql> expressions, Sql change) {
-        Application application = new Application(target);
+    public static Sql statement(Target target, List<Sql> expressions, Sql change, boolean few) {
+        Application application = new Application(target, few);
         List<Sql> all = new ArrayList<>(expressions);
         List<Sql> names = new ArrayList<>(
                 application.columns.stream().map(Identifier::sql).toList());
@@ -172,18 +189,15 @@ public final class Application {
         all.add(Sql.of(
                 "\"gone\" AS MATERIALIZED (\nSELECT n.*, row_number() OVER () AS \"gone number\"\nFROM {} AS n\nWHERE n.weight < 0\n)",
                 NET));
-        all.add(Sql.of("""
-                "deleted" AS (
-                DELETE FROM {} AS t
-                USING (
-                  SELECT t.ctid AS place, n.weight,
-                    row_number() OVER (PARTITION BY n."gone number" ORDER BY t.ctid) AS duplicate
-                  FROM "gone" AS n
-                  JOIN {} AS t ON {}
-                ) AS n
-                WHERE t.ctid = n.place AND n.duplicate <= -n.weight
-                RETURNING 1
-                )""", target.table(), target.table(), found));
+        // Each image is looked up by itself where there are few: PostgreSQL, which cannot know, might read the whole
+        // table.
+        Sql places = few && !hashable.isEmpty()
+                ? Sql.of(LOOKED_UP, target.table(), found)
+                : Sql.of(JOINED, target.table(), found);
+        all.add(Sql.of(
+                "\"deleted\" AS (\nDELETE FROM {} AS t\nUSING (\n{}\n) AS n\nWHERE t.ctid = n.place\nRETURNING 1\n)",
+                target.table(),
+                places));
         all.add(Sql.of("\"came\" AS MATERIALIZED (\nSELECT n.*\nFROM {} AS n\nWHERE n.weight > 0\n)", NET));
         all.add(Sql.of(
                 "\"inserted\" AS (\nINSERT INTO {} ({})\nSELECT {}\nFROM \"came\" AS n, generate_series(1, n.weight)\nRETURNING 1\n)",

@@ -81,7 +81,7 @@ public final class DeltaPlan {
             // PostgreSQL must know the type of a parameter that, without changes, nothing else reads.
             change = Sql.of("{}\nWHERE $1::pg_snapshot IS NOT NULL", change);
         }
-        return Application.statement(target, query.expressions(), change);
+        return Application.statement(target, query.expressions(), change, true);
     }
 
     private static long powerOfTen(long changes) {
@@ -104,7 +104,7 @@ public final class DeltaPlan {
                 contents,
                 before,
                 target.table());
-        return Application.statement(target, List.of(), change);
+        return Application.statement(target, List.of(), change, false);
     }
 
     /**

@@ -4,7 +4,9 @@ import io.runnel.operator.Cancellation;
 import io.runnel.operator.ColumnType;
 import io.runnel.operator.Deltas;
 import io.runnel.operator.Distinct;
+import io.runnel.operator.Filter;
 import io.runnel.operator.Operator;
+import io.runnel.operator.Projection;
 import io.runnel.operator.Recursion;
 import io.runnel.operator.Scan;
 import io.runnel.operator.TimeMark;
@@ -59,6 +61,7 @@ final class DeltaQuery implements Deltas {
     private final Predicate<QualifiedName> changedTable;
     private final long changesMax;
     private final boolean later;
+    private final Lookups lookups;
     private final Map<Operator, Integer> numbers = new HashMap<>();
     private final Map<Operator, Identifier> derived = new HashMap<>();
     private final List<Sql> expressions = new ArrayList<>();
@@ -88,6 +91,7 @@ final class DeltaQuery implements Deltas {
         this.storage = storage;
         this.changedTable = changedTable;
         this.changesMax = changesMax;
+        this.lookups = new Lookups(root);
         numbers.putAll(numbers(root));
     }
 
@@ -155,6 +159,14 @@ final class DeltaQuery implements Deltas {
     @Override
     public Sql pre(Operator input) {
         return changed(input) ? Sql.of("({})", input.pre(this)) : post(input);
+    }
+
+    @Override
+    public boolean scattered(Operator input) {
+        if (input instanceof Projection || input instanceof Filter) {
+            return scattered(input.inputs().get(0));
+        }
+        return lookups.has(input) && changed(input);
     }
 
     @Override

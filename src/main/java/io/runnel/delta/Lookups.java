@@ -1,7 +1,6 @@
 package io.runnel.delta;
 
 import io.runnel.operator.Aggregation;
-import io.runnel.operator.ColumnType;
 import io.runnel.operator.Distinct;
 import io.runnel.operator.Expression;
 import io.runnel.operator.Filter;
@@ -48,6 +47,7 @@ final class Lookups {
             "timestamp with time zone");
 
     private static final String EQUALS = " = ";
+    private static final String OR = ") OR ";
 
     private final Map<Operator, Set<List<Identifier>>> columns = new HashMap<>();
 
@@ -57,22 +57,38 @@ final class Lookups {
 
     /** What follows CREATE INDEX for the operator's auxiliary table 0. */
     List<Sql> indexes(Operator operator, Sql table, Types types) {
-        List<Sql> indexes = new ArrayList<>();
+        Set<List<Identifier>> trees = new LinkedHashSet<>();
+        Set<Identifier> hashes = new LinkedHashSet<>();
         for (List<Identifier> looked : columns.getOrDefault(operator, Set.of())) {
-            if (looked.stream()
-                    .allMatch(column ->
-                            SHORT.contains(types.type(operator, column).name()))) {
-                indexes.add(Sql.of("ON {} ({})", table, stored(operator, looked)));
-                continue;
-            }
-            for (Identifier column : looked) {
-                ColumnType type = types.type(operator, column);
-                if (type.hashable()) {
-                    indexes.add(Sql.of("ON {} USING hash ({})", table, stored(operator, List.of(column))));
-                }
+            List<Identifier> narrow = looked.stream()
+                    .filter(column ->
+                            SHORT.contains(types.type(operator, column).name()))
+                    .toList();
+            if (!narrow.isEmpty()) {
+                trees.add(narrow);
+            } else {
+                // A hash index takes values of any length, but of one column only.
+                looked.stream()
+                        .filter(column -> types.type(operator, column).hashable())
+                        .forEach(hashes::add);
             }
         }
-        return indexes.stream().distinct().toList();
+        List<Sql> indexes = new ArrayList<>();
+        trees.stream()
+                .filter(tree -> trees.stream().noneMatch(other -> isPrefix(tree, other)))
+                .forEach(tree -> indexes.add(Sql.of("ON {} ({})", table, stored(operator, tree))));
+        hashes.forEach(
+                column -> indexes.add(Sql.of("ON {} USING hash ({})", table, stored(operator, List.of(column)))));
+        return indexes;
+    }
+
+    /** Whether rows of the operator's auxiliary table are looked up. */
+    boolean has(Operator operator) {
+        return columns.containsKey(operator);
+    }
+
+    private static boolean isPrefix(List<Identifier> some, List<Identifier> all) {
+        return some.size() < all.size() && all.subList(0, some.size()).equals(some);
     }
 
     private static List<Identifier> stored(Operator operator, List<Identifier> names) {
@@ -106,25 +122,27 @@ final class Lookups {
         }
     }
 
-    /** The columns that stand alone on a side of {@code =}. */
+    /** The columns that stand alone on a side of {@code =}, unless that is one side of OR. */
     private static Set<Identifier> compared(Expression condition) {
         Set<Identifier> compared = new LinkedHashSet<>();
         List<Expression.Part> parts = condition.parts();
         for (int i = 0; i < parts.size(); i++) {
             if (parts.get(i) instanceof Expression.Reference reference) {
-                String before = i > 0 && parts.get(i - 1) instanceof Expression.Text text ? text.text() : "";
-                String after =
-                        i + 1 < parts.size() && parts.get(i + 1) instanceof Expression.Text text ? text.text() : "";
+                String before = text(parts, i - 1);
+                String after = text(parts, i + 1);
                 String cast = before.endsWith("(") ? ")::text" : "";
-                if (after.startsWith(EQUALS)
-                        || after.startsWith(cast + EQUALS)
-                        || before.endsWith(EQUALS)
-                        || (before.endsWith(EQUALS + "(") && after.startsWith(cast))) {
+                boolean left = after.startsWith(EQUALS) || after.startsWith(cast + EQUALS);
+                boolean right = before.endsWith(EQUALS) || (before.endsWith(EQUALS + "(") && after.startsWith(cast));
+                if ((left && !text(parts, i + 3).startsWith(OR)) || (right && !after.startsWith(OR))) {
                     compared.add(reference.column());
                 }
             }
         }
         return compared;
+    }
+
+    private static String text(List<Expression.Part> parts, int i) {
+        return i >= 0 && i < parts.size() && parts.get(i) instanceof Expression.Text text ? text.text() : "";
     }
 
     /** Follows columns down to the operators that store them. */

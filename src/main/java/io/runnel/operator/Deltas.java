@@ -22,6 +22,13 @@ public interface Deltas extends Types {
     /** The input's rows as the snapshot sees them, as something that stands in FROM. */
     Sql post(Operator input);
 
+    /**
+     * Whether {@link #post} is the union of an auxiliary table, in which rows can be looked up, and of what the delta has
+     * changed. PostgreSQL pushes no join condition into a union; where one row is looked up at a time, a LATERAL query of
+     * its own has to say so.
+     */
+    boolean scattered(Operator input);
+
     /** Whether {@link #pre} can be asked for: nothing below has changed, or auxiliary tables still show what was. */
     boolean remembered(Operator input);
 

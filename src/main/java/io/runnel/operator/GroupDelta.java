@@ -21,6 +21,9 @@ final class GroupDelta {
     /** The groups that change: their new values, and their place in the stored state, null if they are not there. */
     static final String NEXT = "next";
 
+    private static final String JOINED = "JOIN {} AS r ON {}";
+    private static final String LOOKED_UP = "CROSS JOIN LATERAL (SELECT r.* FROM {} AS r WHERE {} OFFSET 0) AS r";
+
     private final Aggregation aggregation;
     private final List<AggregateFunction> functions;
     private final Deltas deltas;
@@ -158,7 +161,7 @@ final class GroupDelta {
                         """
                         SELECT r.*
                         FROM {} AS m
-                        JOIN {} AS r ON {}
+                        {}
                         WHERE m.stale
                         UNION ALL
                         SELECT r.*
@@ -166,8 +169,10 @@ final class GroupDelta {
                         JOIN {} AS r ON {} = m.{} AND {}
                         WHERE m.stale AND ({}) AND (SELECT bool_or({}) FROM {} AS m WHERE m.stale)""",
                         merged,
-                        post,
-                        Keys.equal(row, group, keys),
+                        Sql.of(
+                                deltas.scattered(aggregation.input()) ? LOOKED_UP : JOINED,
+                                post,
+                                Keys.equal(row, group, keys)),
                         merged,
                         post,
                         Keys.hash(row, keys, types),

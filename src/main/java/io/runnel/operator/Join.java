@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.stream.IntStream;
 
 /**
  * Inner join of any number of inputs; without condition, their cross product.
@@ -40,6 +41,7 @@ public record Join(List<Operator> inputs, Optional<Expression> condition) implem
     private static final String JOIN = """
             SELECT {}
             FROM {}""";
+    private static final String LOOKED_UP = "LATERAL (SELECT {}.* FROM {} AS {} WHERE {} OFFSET 0) AS {}";
     private static final String WHERE = "{}\nWHERE {}";
     private static final String ITEM = "{} AS {}";
     private static final String TERMS = "\nUNION ALL\n";
@@ -169,6 +171,32 @@ public record Join(List<Operator> inputs, Optional<Expression> condition) implem
     }
 
     @Override
+    public Sql post(Deltas deltas) {
+        List<Integer> scattered = IntStream.range(0, inputs.size())
+                .filter(i -> deltas.scattered(inputs.get(i)))
+                .boxed()
+                .toList();
+        if (scattered.size() != 1 || condition.isEmpty()) {
+            return result(deltas::post);
+        }
+        int looked = scattered.get(0);
+        List<Sql> items = new ArrayList<>();
+        for (int i = 0; i < inputs.size(); i++) {
+            if (i != looked) {
+                items.add(Sql.of(ITEM, deltas.post(inputs.get(i)), alias(i)));
+            }
+        }
+        items.add(Sql.of(
+                LOOKED_UP,
+                alias(looked),
+                deltas.post(inputs.get(looked)),
+                alias(looked),
+                condition(condition.get()),
+                alias(looked)));
+        return conditioned(Sql.of(JOIN, outputs(), items));
+    }
+
+    @Override
     public Sql result(States states) {
         List<Sql> items = new ArrayList<>();
         for (int i = 0; i < inputs.size(); i++) {
@@ -178,22 +206,23 @@ public record Join(List<Operator> inputs, Optional<Expression> condition) implem
     }
 
     private Sql conditioned(Sql join) {
-        if (condition.isEmpty()) {
-            return join;
-        }
+        return condition.isEmpty() ? join : Sql.of(WHERE, join, condition(condition.get()));
+    }
+
+    private Sql condition(Expression condition) {
         Map<Identifier, Sql> places = new HashMap<>();
         for (int i = 0; i < inputs.size(); i++) {
             for (Identifier column : inputs.get(i).columns()) {
                 places.put(column, Sql.of(COLUMN, alias(i), column));
             }
         }
-        return Sql.of(WHERE, join, condition.get().render(column -> {
+        return condition.render(column -> {
             Sql place = places.get(column);
             if (place == null) {
                 throw new IllegalStateException("no input of the join has the column " + column);
             }
             return place;
-        }));
+        });
     }
 
     private List<Sql> outputs() {

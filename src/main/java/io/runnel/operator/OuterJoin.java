@@ -25,6 +25,10 @@ public record OuterJoin(Operator left, Operator right, Expression condition, boo
             SELECT {}
             FROM {} AS r1
             {} JOIN {} AS r2 ON {}""";
+    private static final String LOOKED_UP = """
+            SELECT {}
+            FROM {} AS r1
+            LEFT JOIN LATERAL (SELECT r2.* FROM {} AS r2 WHERE {} OFFSET 0) AS r2 ON true""";
     private static final String UNMATCHED = """
             SELECT {}, l.weight AS weight
             FROM {} AS l
@@ -79,19 +83,29 @@ public record OuterJoin(Operator left, Operator right, Expression condition, boo
     }
 
     @Override
+    public Sql post(Deltas deltas) {
+        if (full || !deltas.scattered(right)) {
+            return result(deltas::post);
+        }
+        return Sql.of(LOOKED_UP, outputs(), deltas.post(left), deltas.post(right), on());
+    }
+
+    @Override
     public Sql result(States states) {
-        Identifier first = Identifier.of("r1");
-        Identifier second = Identifier.of("r2");
+        Sql kind = full ? Sql.of("FULL") : Sql.of("LEFT");
+        return Sql.of(RESULT, outputs(), states.of(left), kind, states.of(right), on());
+    }
+
+    private List<Sql> outputs() {
         List<Sql> outputs = new ArrayList<>();
         left.columns().forEach(column -> outputs.add(Sql.of("r1.{}", column)));
         right.columns().forEach(column -> outputs.add(Sql.of("r2.{}", column)));
-        Sql kind = full ? Sql.of("FULL") : Sql.of("LEFT");
-        return Sql.of(
-                RESULT,
-                outputs,
-                states.of(left),
-                kind,
-                states.of(right),
-                condition.render(column -> Sql.of("{}.{}", left.columns().contains(column) ? first : second, column)));
+        return outputs;
+    }
+
+    private Sql on() {
+        Identifier first = Identifier.of("r1");
+        Identifier second = Identifier.of("r2");
+        return condition.render(column -> Sql.of("{}.{}", left.columns().contains(column) ? first : second, column));
     }
 }

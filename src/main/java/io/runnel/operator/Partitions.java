@@ -42,7 +42,13 @@ final class Partitions {
     private static final String RESTRICTED = """
             SELECT r.*
             FROM {} AS t
-            JOIN {} AS r ON {}
+            JOIN {} AS r ON {}""";
+    private static final String LOOKED_UP = """
+            SELECT r.*
+            FROM {} AS t
+            CROSS JOIN LATERAL (SELECT r.* FROM {} AS r WHERE {} OFFSET 0) AS r""";
+    private static final String OF_NULLS = """
+            {}
             UNION ALL
             SELECT r.*
             FROM {} AS t
@@ -138,11 +144,11 @@ final class Partitions {
         if (keys.isEmpty()) {
             return Sql.of(ALL, post, touched);
         }
+        Sql equal =
+                Sql.of(deltas.scattered(input) ? LOOKED_UP : RESTRICTED, touched, post, Keys.equal(ROW, TOUCHED, keys));
         return Sql.of(
-                RESTRICTED,
-                touched,
-                post,
-                Keys.equal(ROW, TOUCHED, keys),
+                OF_NULLS,
+                equal,
                 touched,
                 post,
                 hash(ROW),

@@ -13,15 +13,16 @@ import java.util.function.Predicate;
  * <pre>
  *   ρ(S, T) = S ∪ T(S) ∪ T(T(S)) ∪ …
  *   seed = ΔS + (T' − T)(ρ₀)
- *   Δ ρ = seed + T'(seed) + T'(T'(seed)) + …         if the seed only adds and T is linear
+ *   Δ ρ = seed + T'(seed) + T'(T'(seed)) + …         if T is linear, and the seed only adds or duplicates are kept
  *   Δ ρ = ρ(S', T') − ρ(S₀, T₀)                      otherwise
  * </pre>
  *
- * <p>Semi-naive while rows arrive: because T is linear, what is new follows from the seed and from nothing else, and ends
- * where the query itself ends. Without ALL, rows that are stored already are not followed. When something leaves, the
+ * <p>Semi-naive: because T is linear, what changes follows from the seed and from nothing else. What is new ends where the
+ * query itself ends; without ALL, rows that are stored already are not followed. With ALL, what leaves is followed as well, as
+ * far as {@link RecursionDelta#FOLLOWED_MAX} rows. Without ALL a row that leaves may still follow from others: then the
  * recursion is computed anew over the post-states and compared with the stored rows, by image; only the difference is
- * written and goes up. Growth costs the new rows and a look at the stored ones, anything else the whole recursion. Nulls
- * are values like others. Stored are the rows as a bag, with {@code key_hash} of all columns.
+ * written and goes up. Costs what follows from the change, or the whole recursion. Nulls are values like others. Stored are
+ * the rows as a bag, with {@code key_hash} of all columns.
  *
  * <p>Source: semi-naive evaluation (Bancilhon 1986), restricted to linear recursion as PostgreSQL restricts it.
  *
@@ -67,7 +68,9 @@ public record Recursion(
     @Override
     public String maintenance() {
         return isLinear()
-                ? "semi-naive while rows arrive, otherwise recomputed; only the difference to the stored rows goes up"
+                ? all
+                        ? "semi-naive: follows the changed rows through the steps"
+                        : "semi-naive while rows arrive, otherwise recomputed; only the difference to the stored rows goes up"
                 : "recomputed when a source below it changes; only the difference to the stored rows goes up";
     }
 

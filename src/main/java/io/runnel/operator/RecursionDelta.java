@@ -11,33 +11,49 @@ import java.util.function.Function;
  * Writes the delta of one {@link Recursion}.
  *
  * <p>The steps, each one expression: <i>seed</i> (what the start and the step over the stored rows yield more or less than
- * before), <i>shrinks</i> (whether any of it is less), <i>grown</i> (what follows from the seed, unless it shrinks),
- * <i>fresh</i> (the recursion computed anew, if it shrinks), <i>net</i> (the change of the stored rows). Which of the two
- * has rows is known only while the statement runs; the planner makes of the condition a gate before either.
+ * before), <i>grown</i> and <i>lost</i> (what follows from either part of the seed), <i>anew</i> (whether these do not tell
+ * the change), <i>fresh</i> (the recursion computed anew, in that case), <i>net</i> (the change of the stored rows). Which of
+ * them have rows is known only while the statement runs; the planner makes of the condition a gate before each.
  */
 final class RecursionDelta {
 
-    private static final String GROWN = "grown";
-    private static final String FRESH = "fresh";
-    private static final String SHRINKS = "shrinks";
+    /**
+     * What is lost is followed through the step as it is now, which may lead in a circle that the recursion itself no
+     * longer enters. After so many rows it is computed anew instead.
+     */
+    static final int FOLLOWED_MAX = 100_000;
 
+    private static final String NET = "net";
     private static final String WEIGHTED = "SELECT {}, r.weight\nFROM {} AS r";
     private static final String SELECTED = "SELECT {}\nFROM {} AS r";
     private static final String ONLY_IF = "{}\nWHERE {}";
     private static final String SHRINKING = "SELECT count(*) > 0 AS shrinks\nFROM {} AS d\nWHERE d.weight < 0";
     private static final String IT_SHRINKS = "(SELECT s.shrinks FROM {} AS s)";
-    private static final String COPIES = "SELECT {}\nFROM {} AS r, generate_series(1, r.weight)\nWHERE NOT {}";
+    private static final String FAR = """
+            SELECT (SELECT count(*) FROM {}) > {} OR ((SELECT count(*) FROM {}) > {} AND {}) AS anew""";
+    private static final String IT_IS_ANEW = "(SELECT a.anew FROM {} AS a)";
+    private static final String COPIES = "SELECT {}\nFROM {} AS r, generate_series(1, {})\nWHERE {}";
     private static final String UNKNOWN = "NOT EXISTS (SELECT FROM {} AS s WHERE s.{} = {} AND {})";
+    private static final String LIMITED = "{}\nLIMIT CASE WHEN {} THEN {} END";
     private static final String DIFFERENCE = """
-            (
-              SELECT {}, 1::bigint AS weight
-              FROM {} AS r
-              UNION ALL
-              SELECT {}, (-1)::bigint AS weight
-              FROM {} AS r
-              WHERE {}
-            )""";
-    private static final String WITH_GROWN = "{}\nUNION ALL\nSELECT {}, 1::bigint AS weight\nFROM {} AS r";
+            SELECT {}, 1::bigint AS weight
+            FROM {} AS r
+            UNION ALL
+            SELECT {}, (-1)::bigint AS weight
+            FROM {} AS r
+            WHERE {}""";
+    private static final String FOLLOWED = """
+            SELECT {}, ({})::bigint AS weight
+            FROM {} AS r
+            WHERE NOT {}""";
+    private static final String KEPT_AND_NEW = """
+            SELECT {}
+            FROM {} AS r
+            WHERE NOT EXISTS (SELECT FROM {} AS p WHERE p.place = r.ctid)
+            UNION ALL
+            SELECT {}
+            FROM {} AS r, generate_series(1, r.weight)
+            WHERE r.weight > 0""";
     private static final String UNION_ALL = "\nUNION ALL\n";
 
     private final Recursion recursion;
@@ -57,42 +73,75 @@ final class RecursionDelta {
     }
 
     Sql sql() {
-        Identifier net = followsGrowth() ? followed() : deltas.define("net", difference(Sql.of("true")));
+        Identifier net = deltas.define(NET, Cancellation.of(change(), columns, types));
         new StoredRows(columns, state, types).apply(net, deltas);
         return Sql.of(WEIGHTED, recursion.shown(columns), net);
     }
 
     /** The rows as the delta leaves them. */
     Sql post() {
-        Sql fresh = Sql.of(SELECTED, recursion.shown(columns), deltas.defined(recursion, FRESH));
-        if (!followsGrowth()) {
-            return fresh;
+        return Sql.of(
+                KEPT_AND_NEW,
+                recursion.shown(columns),
+                state,
+                deltas.defined(recursion, StoredRows.PLACES),
+                recursion.shown(columns),
+                deltas.defined(recursion, NET));
+    }
+
+    private Sql change() {
+        if (!isFollowed()) {
+            return Sql.of("(\n{}\n)", difference(Sql.of("true")));
         }
-        Sql shrinks = Sql.of(IT_SHRINKS, deltas.defined(recursion, SHRINKS));
-        return Sql.join(
-                UNION_ALL,
-                List.of(
-                        fresh,
-                        Sql.of(SELECTED, recursion.shown(columns), deltas.defined(recursion, GROWN)),
-                        Sql.of(ONLY_IF, Sql.of(SELECTED, recursion.shown(columns), state), Sql.of("NOT {}", shrinks))));
+        Identifier seed = deltas.define("seed", Cancellation.of(seed(), columns, types));
+        Sql shrinks = Sql.of(IT_SHRINKS, deltas.define("shrinks", Sql.of(SHRINKING, seed)));
+        return Sql.of("(\n{}\n)", recursion.all() ? both(seed, shrinks) : growth(seed, shrinks));
     }
 
     /**
      * Whether rows that arrive below can be followed. Equal values that print differently cannot where duplicates are
      * dropped: which of them stays depends on what comes first.
      */
-    private boolean followsGrowth() {
+    private boolean isFollowed() {
         return recursion.isLinear()
                 && (recursion.all()
                         || columns.stream()
                                 .allMatch(column -> types.apply(column).equality() == ColumnType.Equality.EXACT));
     }
 
-    private Identifier followed() {
-        Identifier seed = deltas.define("seed", Cancellation.of(seed(), columns, types));
-        Sql shrinks = Sql.of(IT_SHRINKS, deltas.define(SHRINKS, Sql.of(SHRINKING, seed)));
-        Identifier grown = deltas.define(GROWN, grown(seed, shrinks));
-        return deltas.define("net", Sql.of(WITH_GROWN, difference(shrinks), values, grown));
+    /** With duplicates kept, what is lost follows from what the seed lost, as what is new does from what it gained. */
+    private Sql both(Identifier seed, Sql shrinks) {
+        Sql gained = copies(seed, Sql.of("r.weight"), Sql.of("r.weight > 0"));
+        Sql gone = copies(seed, Sql.of("-r.weight"), Sql.of("r.weight < 0"));
+        Identifier grown = deltas.define("grown", limited(gained, shrinks));
+        Identifier lost = deltas.define("lost", limited(gone, shrinks));
+        Identifier far = deltas.define("anew", Sql.of(FAR, lost, FOLLOWED_MAX, grown, FOLLOWED_MAX, shrinks));
+        Sql anew = Sql.of(IT_IS_ANEW, far);
+        return Sql.join(UNION_ALL, List.of(difference(anew), followed(1, grown, anew), followed(-1, lost, anew)));
+    }
+
+    private Sql limited(Sql first, Sql shrinks) {
+        return Sql.of(LIMITED, recursion.query(first, next(), values), shrinks, FOLLOWED_MAX + 1);
+    }
+
+    /** Without duplicates, a row that the seed lost may still follow from another; only growth is followed. */
+    private Sql growth(Identifier seed, Sql shrinks) {
+        Sql first = copies(seed, Sql.of("r.weight"), Sql.of("NOT {} AND {}", shrinks, unknown(columns)));
+        Sql next = Sql.of(ONLY_IF, next(), unknown(recursion.step().columns()));
+        Identifier grown = deltas.define("grown", recursion.query(first, next, values));
+        return Sql.join(UNION_ALL, List.of(difference(shrinks), followed(1, grown, shrinks)));
+    }
+
+    private Sql copies(Identifier seed, Sql count, Sql condition) {
+        return Sql.of(COPIES, values, seed, count, condition);
+    }
+
+    private Sql followed(int weight, Identifier rows, Sql anew) {
+        return Sql.of(FOLLOWED, values, weight, rows, anew);
+    }
+
+    private Sql next() {
+        return Sql.of(SELECTED, GroupDelta.columns("r", recursion.step().columns()), recursion.stepRows(deltas::post));
     }
 
     private Sql seed() {
@@ -109,18 +158,6 @@ final class RecursionDelta {
         return Sql.of("(\n{}\n)", Sql.join(UNION_ALL, terms));
     }
 
-    /** What the seed and the step over it yield, as long as it is not there already. */
-    private Sql grown(Identifier seed, Sql shrinks) {
-        List<Sql> stepped = GroupDelta.columns("r", recursion.step().columns());
-        Sql first = Sql.of(COPIES, values, seed, shrinks);
-        Sql next = Sql.of(SELECTED, stepped, recursion.stepRows(deltas::post));
-        if (!recursion.all()) {
-            first = Sql.of("{} AND {}", first, unknown(columns));
-            next = Sql.of(ONLY_IF, next, unknown(recursion.step().columns()));
-        }
-        return recursion.query(first, next, values);
-    }
-
     private Sql unknown(List<Identifier> names) {
         List<Sql> same = new ArrayList<>();
         for (int i = 0; i < columns.size(); i++) {
@@ -134,9 +171,7 @@ final class RecursionDelta {
     private Sql difference(Sql condition) {
         List<Sql> started = GroupDelta.columns("r", recursion.start().columns());
         Sql first = Sql.of(ONLY_IF, Sql.of(SELECTED, started, deltas.post(recursion.start())), condition);
-        List<Sql> stepped = GroupDelta.columns("r", recursion.step().columns());
-        Sql next = Sql.of(SELECTED, stepped, recursion.stepRows(deltas::post));
-        Identifier fresh = deltas.define(FRESH, recursion.query(first, next, values));
-        return Cancellation.of(Sql.of(DIFFERENCE, values, fresh, values, state, condition), columns, types);
+        Identifier fresh = deltas.define("fresh", recursion.query(first, next(), values));
+        return Sql.of(DIFFERENCE, values, fresh, values, state, condition);
     }
 }

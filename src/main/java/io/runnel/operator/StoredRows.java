@@ -13,20 +13,23 @@ import java.util.function.Function;
  */
 record StoredRows(List<Identifier> columns, QualifiedName table, Function<Identifier, ColumnType> types) {
 
+    /** The places, {@code place}, of the rows that are taken out. */
+    static final String PLACES = "places";
+
     private static final Identifier NEW = Identifier.of("n");
     private static final Identifier OLD = Identifier.of("s");
     private static final String GONE = """
             SELECT n.*, row_number() OVER () AS number, {} AS {}
             FROM {} AS n
             WHERE n.weight < 0""";
+    private static final String PLACED = """
+            SELECT s.place
+            FROM {} AS n
+            CROSS JOIN LATERAL (SELECT s.ctid AS place FROM {} AS s WHERE s.{} = n.{} AND {} LIMIT -n.weight) AS s""";
     private static final String REMOVED = """
             DELETE FROM {} AS t
-            USING (
-              SELECT s.ctid AS place, n.weight, row_number() OVER (PARTITION BY n.number ORDER BY s.ctid) AS copy
-              FROM {} AS n
-              JOIN {} AS s ON s.{} = n.{} AND {}
-            ) AS n
-            WHERE t.ctid = n.place AND n.copy <= -n.weight""";
+            USING {} AS n
+            WHERE t.ctid = n.place""";
     private static final String ADDED = """
             INSERT INTO {} ({})
             SELECT {}, {}
@@ -37,9 +40,9 @@ record StoredRows(List<Identifier> columns, QualifiedName table, Function<Identi
     void apply(Identifier net, Deltas deltas) {
         Sql hash = Keys.hash(NEW, columns, types);
         Identifier gone = deltas.define("gone", Sql.of(GONE, hash, Aggregation.KEY_HASH, net));
-        deltas.write(
-                "removed",
-                Sql.of(REMOVED, table, gone, table, Aggregation.KEY_HASH, Aggregation.KEY_HASH, sameImage()));
+        Identifier places = deltas.define(
+                PLACES, Sql.of(PLACED, gone, table, Aggregation.KEY_HASH, Aggregation.KEY_HASH, sameImage()));
+        deltas.write("removed", Sql.of(REMOVED, table, places));
         List<Identifier> all = new ArrayList<>();
         all.add(Aggregation.KEY_HASH);
         all.addAll(columns);

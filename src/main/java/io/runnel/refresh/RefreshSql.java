@@ -11,7 +11,8 @@ final class RefreshSql {
     /**
      * A refresh need not wait until its commit is on disk: it is lost in a crash only together with its frontier, and done
      * again; what writers committed is never lost with it. Prepared statements are planned once, see
-     * {@link io.runnel.delta.DeltaPlan#refresh}.
+     * {@link io.runnel.delta.DeltaPlan#refresh}. The pages that changes lead to are mostly those that were just written,
+     * and in memory: a random read costs little more than one in sequence, whatever the server assumes in general.
      */
     static final String SETTINGS = """
             SET LOCAL search_path = {};
@@ -25,6 +26,7 @@ final class RefreshSql {
             SET LOCAL synchronous_commit = off;
             SET LOCAL plan_cache_mode = force_generic_plan;
             SET LOCAL jit = off;
+            SET LOCAL random_page_cost = 1.1;
             SET LOCAL from_collapse_limit = 12;
             SET LOCAL join_collapse_limit = 12;
             SET LOCAL runnel.refresh = 'on';

@@ -103,3 +103,7 @@ SELECT t.id, u.b, v.id AS i2, w.a AS a2, x.b AS b3, y.big FROM row_sets.t JOIN r
 SELECT t.id, p.c, q.s, r.m, s.n, v.b FROM row_sets.t JOIN (SELECT a, count(*) AS c FROM row_sets.t GROUP BY a) p ON p.a = t.a JOIN (SELECT a, sum(big) AS s FROM row_sets.u GROUP BY a) q ON q.a = p.a JOIN (SELECT b, max(id) AS m FROM row_sets.t GROUP BY b) r ON r.b = t.b JOIN (SELECT b, count(DISTINCT a) AS n FROM row_sets.u GROUP BY b) s ON s.b = r.b JOIN (SELECT DISTINCT a, b FROM row_sets.u) v ON v.a = q.a;
 SELECT t.id, p.c, u.big FROM row_sets.t LEFT JOIN (SELECT a, count(*) AS c FROM row_sets.u GROUP BY a) p ON p.a = t.a FULL JOIN (SELECT DISTINCT big FROM row_sets.u) u ON u.big = t.id;
 SELECT p.a, p.c, p.c IN (SELECT q.id FROM (SELECT id, row_number() OVER (PARTITION BY a ORDER BY id) AS r FROM row_sets.t) q WHERE q.r < 3) AS is_in FROM (SELECT a, count(*) AS c FROM row_sets.u GROUP BY a) p;
+SELECT t.id, t.id IN (SELECT q.s FROM (SELECT a, sum(big) AS s FROM row_sets.u GROUP BY a) q JOIN row_sets.u v ON v.a = q.a WHERE v.big <> t.a) AS is_in FROM row_sets.t;
+SELECT q.b, q.m, max(q.m) OVER (PARTITION BY q.b) AS most FROM (SELECT b, a, max(id) AS m FROM row_sets.t GROUP BY b, a) q;
+SELECT q.b, string_agg(q.m::text, ',' ORDER BY q.m) AS ms FROM (SELECT b, a, max(id) AS m FROM row_sets.t GROUP BY b, a) q GROUP BY q.b;
+SELECT t.id, l.m, l.n FROM row_sets.t, LATERAL (SELECT q.m, q.n FROM (SELECT a, max(big) AS m, count(*) AS n FROM row_sets.u GROUP BY a) q WHERE q.a = t.a ORDER BY q.m LIMIT 2) l;
