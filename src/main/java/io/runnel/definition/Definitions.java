@@ -4,6 +4,7 @@ import io.runnel.catalog.StreamTable;
 import io.runnel.catalog.StreamTables;
 import io.runnel.delta.DeltaPlan;
 import io.runnel.operator.Operator;
+import io.runnel.operator.Types;
 import io.runnel.postgres.Database;
 import io.runnel.postgres.Failure;
 import io.runnel.postgres.Session;
@@ -105,7 +106,7 @@ public class Definitions {
 
     private static Explanation explanation(long id, Compilation compilation) {
         List<Explanation.Node> nodes = new ArrayList<>();
-        nodes(compilation.root(), 0, nodes);
+        nodes(compilation.root(), 0, compilation.types(), nodes);
         return new Explanation(
                 compilation.canonical(),
                 compilation.differential() ? "DIFFERENTIAL" : "FULL",
@@ -135,13 +136,15 @@ public class Definitions {
         });
     }
 
-    private static void nodes(Operator operator, int depth, List<Explanation.Node> nodes) {
+    private static void nodes(
+            Operator operator, int depth, Optional<? extends Types> types, List<Explanation.Node> nodes) {
         nodes.add(new Explanation.Node(
                 depth,
                 operator.label(),
                 operator.maintenance(),
+                types.map(known -> operator.cost(known).text()),
                 operator.unsupported().isEmpty(),
                 operator.columns().stream().map(column -> column.name()).collect(Collectors.toList())));
-        operator.inputs().forEach(input -> nodes(input, depth + 1, nodes));
+        operator.inputs().forEach(input -> nodes(input, depth + 1, types, nodes));
     }
 }

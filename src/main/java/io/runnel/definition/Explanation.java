@@ -35,8 +35,15 @@ public record Explanation(
      * One operator of the tree.
      *
      * @param depth 0 for the root
+     * @param cost what the cost of a refresh grows with here; empty if the query is refreshed in full
      */
-    public record Node(int depth, String operator, String maintenance, boolean maintained, List<String> columns) {}
+    public record Node(
+            int depth,
+            String operator,
+            String maintenance,
+            Optional<String> cost,
+            boolean maintained,
+            List<String> columns) {}
 
     public record Column(String name, String type) {}
 

@@ -52,9 +52,6 @@ sealed interface AggregateFunction
     /** The call's value, from the state columns of {@code relation}. */
     Sql value(Identifier relation);
 
-    /** How it is maintained, in a few words for people. */
-    String maintenance();
-
     /** The rule for the call; {@code number} makes the names of its state columns unique. */
     static AggregateFunction of(AggregateCall call, int number, AggregateInput input) {
         String prefix = "a" + number;

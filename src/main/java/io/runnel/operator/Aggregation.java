@@ -60,7 +60,15 @@ public record Aggregation(Operator input, List<Identifier> keys, List<AggregateC
 
     @Override
     public String maintenance() {
-        return "algebraic: adds the change of each touched group to its stored state";
+        return "algebraic: adds the change of each touched group to its stored state, or computes the group anew";
+    }
+
+    @Override
+    public CostClass cost(Types types) {
+        boolean followed = keys.stream().allMatch(key -> types.type(input, key).equality() == ColumnType.Equality.EXACT)
+                && functions(types).stream()
+                        .allMatch(function -> function.stale().isEmpty());
+        return followed ? CostClass.GROUP_STATE : CostClass.GROUPS;
     }
 
     @Override

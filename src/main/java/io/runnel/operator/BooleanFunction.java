@@ -36,9 +36,4 @@ record BooleanFunction(String prefix, boolean all, Identifier argument, Optional
         Sql decided = all ? Sql.of("{}.{} = 0", relation, falses) : Sql.of("{}.{} > 0", relation, trues);
         return Sql.of("CASE WHEN {}.{} + {}.{} > 0 THEN {} END", relation, trues, relation, falses, decided);
     }
-
-    @Override
-    public String maintenance() {
-        return "counts true and false";
-    }
 }

@@ -40,9 +40,4 @@ record CountFunction(String prefix, Optional<Identifier> argument, Optional<Iden
     public Sql value(Identifier relation) {
         return Sql.of("{}.{}", relation, Identifier.of(prefix + "_count"));
     }
-
-    @Override
-    public String maintenance() {
-        return "adds weights";
-    }
 }

@@ -33,6 +33,11 @@ public record Distinct(Operator input) implements Operator {
     }
 
     @Override
+    public CostClass cost(Types types) {
+        return groups().cost(types);
+    }
+
+    @Override
     public List<Identifier> columns() {
         return input.columns();
     }

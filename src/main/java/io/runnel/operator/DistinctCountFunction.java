@@ -45,9 +45,4 @@ record DistinctCountFunction(String prefix, Identifier argument, Optional<Identi
     public Sql value(Identifier relation) {
         return Sql.of("{}.{}", relation, count());
     }
-
-    @Override
-    public String maintenance() {
-        return "keeps the values with their multiplicities";
-    }
 }

@@ -72,9 +72,4 @@ record ExtremumFunction(String prefix, boolean min, Identifier argument, Aggrega
     private Identifier name(String purpose) {
         return Identifier.of(prefix + "_" + purpose);
     }
-
-    @Override
-    public String maintenance() {
-        return "follows arriving values; recomputes a group whose extremum left";
-    }
 }

@@ -32,6 +32,11 @@ public record Filter(Operator input, Expression predicate) implements Operator {
     }
 
     @Override
+    public CostClass cost(Types types) {
+        return CostClass.CHANGE;
+    }
+
+    @Override
     public List<Identifier> columns() {
         return input.columns();
     }

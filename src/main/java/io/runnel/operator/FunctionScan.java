@@ -64,6 +64,11 @@ public record FunctionScan(Operator input, Expression call, List<Output> outputs
     }
 
     @Override
+    public CostClass cost(Types types) {
+        return input instanceof OneRow ? CostClass.NOTHING : CostClass.CHANGE;
+    }
+
+    @Override
     public List<Identifier> columns() {
         return Stream.concat(input.columns().stream(), names().stream()).toList();
     }

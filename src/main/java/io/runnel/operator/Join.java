@@ -77,6 +77,11 @@ public record Join(List<Operator> inputs, Optional<Expression> condition) implem
     }
 
     @Override
+    public CostClass cost(Types types) {
+        return CostClass.MATCHES;
+    }
+
+    @Override
     public List<Identifier> columns() {
         return inputs.stream().flatMap(input -> input.columns().stream()).toList();
     }

@@ -89,6 +89,11 @@ public record Limit(
     }
 
     @Override
+    public CostClass cost(Types types) {
+        return CostClass.BOUNDARY;
+    }
+
+    @Override
     public List<Identifier> columns() {
         return input.columns();
     }

@@ -40,6 +40,11 @@ public record MarkJoin(Operator left, Operator right, Expression condition, Iden
     }
 
     @Override
+    public CostClass cost(Types types) {
+        return CostClass.MATCHES;
+    }
+
+    @Override
     public List<Identifier> columns() {
         return Stream.concat(left.columns().stream(), Stream.of(mark)).toList();
     }

@@ -96,9 +96,4 @@ record NumericSumFunction(String prefix, boolean average, Identifier argument, O
     private Identifier name(String purpose) {
         return Identifier.of(prefix + "_" + purpose);
     }
-
-    @Override
-    public String maintenance() {
-        return "adds weighted values, counts scales and special values";
-    }
 }

@@ -23,6 +23,11 @@ public record Opaque(String label, List<Operator> inputs, List<Identifier> colum
     }
 
     @Override
+    public CostClass cost(Types types) {
+        return CostClass.ALL;
+    }
+
+    @Override
     public Optional<Unsupported> unsupported() {
         return Optional.of(reason);
     }

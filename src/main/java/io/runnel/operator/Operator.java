@@ -42,6 +42,9 @@ public sealed interface Operator
     /** How the operator is kept fresh, in one sentence for people. */
     String maintenance();
 
+    /** What the cost of its delta grows with. */
+    CostClass cost(Types types);
+
     /** The names of its columns, in order. */
     List<Identifier> columns();
 

@@ -48,6 +48,11 @@ public record OuterJoin(Operator left, Operator right, Expression condition, boo
     }
 
     @Override
+    public CostClass cost(Types types) {
+        return CostClass.MATCHES;
+    }
+
+    @Override
     public List<Identifier> columns() {
         return Stream.concat(left.columns().stream(), right.columns().stream()).toList();
     }

@@ -41,6 +41,11 @@ public record Padding(Operator input, Operator typed, List<Identifier> nulls) im
     }
 
     @Override
+    public CostClass cost(Types types) {
+        return CostClass.CHANGE;
+    }
+
+    @Override
     public List<Identifier> columns() {
         return Stream.concat(input.columns().stream(), nulls.stream()).toList();
     }

@@ -43,6 +43,11 @@ public record Projection(Operator input, List<Output> outputs) implements Operat
     }
 
     @Override
+    public CostClass cost(Types types) {
+        return CostClass.CHANGE;
+    }
+
+    @Override
     public List<Identifier> columns() {
         return outputs.stream().map(Output::name).toList();
     }

@@ -27,9 +27,4 @@ record RecomputedFunction(String prefix, AggregateCall call) implements Aggregat
     private Identifier name() {
         return Identifier.of(prefix + "_value");
     }
-
-    @Override
-    public String maintenance() {
-        return "recomputes the groups that a change touches";
-    }
 }

@@ -74,6 +74,11 @@ public record Recursion(
                 : "recomputed when a source below it changes; only the difference to the stored rows goes up";
     }
 
+    @Override
+    public CostClass cost(Types types) {
+        return isLinear() && all ? CostClass.CONSEQUENCES : isLinear() ? CostClass.RECURSION : CostClass.ALL;
+    }
+
     /** Whether the step yields for the union of two bags what it yields for each, and every column is stored. */
     boolean isLinear() {
         return columns.size() == start.columns().size()

@@ -33,6 +33,11 @@ public record RecursiveReference(Operator start, List<Identifier> columns) imple
     }
 
     @Override
+    public CostClass cost(Types types) {
+        return CostClass.NOTHING;
+    }
+
+    @Override
     public List<Identifier> computed() {
         return columns;
     }

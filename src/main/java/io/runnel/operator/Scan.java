@@ -43,6 +43,11 @@ public record Scan(QualifiedName table, List<Read> reads) implements Operator {
     }
 
     @Override
+    public CostClass cost(Types types) {
+        return CostClass.CHANGE;
+    }
+
+    @Override
     public List<Identifier> columns() {
         return reads.stream().map(Read::name).toList();
     }

@@ -46,9 +46,4 @@ record SumFunction(String prefix, boolean average, boolean large, Identifier arg
                 ? Sql.of("CASE WHEN {}.{} > 0 THEN {}.{} END", relation, count, relation, sum)
                 : Sql.of("CASE WHEN {}.{} > 0 THEN {}.{}::bigint END", relation, count, relation, sum);
     }
-
-    @Override
-    public String maintenance() {
-        return "adds weighted values";
-    }
 }

@@ -77,6 +77,11 @@ public record TimeMark(Operator input, Comparison comparison) implements Operato
     }
 
     @Override
+    public CostClass cost(Types types) {
+        return CostClass.MOMENTS;
+    }
+
+    @Override
     public List<Identifier> columns() {
         return Stream.concat(input.columns().stream(), Stream.of(comparison.mark()))
                 .toList();

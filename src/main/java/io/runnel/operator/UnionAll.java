@@ -49,6 +49,11 @@ public record UnionAll(List<Operator> inputs, List<Identifier> columns) implemen
     }
 
     @Override
+    public CostClass cost(Types types) {
+        return CostClass.CHANGE;
+    }
+
+    @Override
     public List<Identifier> computed() {
         return columns;
     }

@@ -59,6 +59,11 @@ public record Window(Operator input, List<Identifier> keys, List<Identifier> kep
     }
 
     @Override
+    public CostClass cost(Types types) {
+        return keys.isEmpty() ? CostClass.ALL : CostClass.PARTITIONS;
+    }
+
+    @Override
     public List<Identifier> columns() {
         return Stream.concat(kept.stream(), calls.stream().map(Call::name)).toList();
     }

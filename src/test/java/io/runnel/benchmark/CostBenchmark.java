@@ -25,7 +25,7 @@ class CostBenchmark {
                             .split(",", -1))
             .map(Integer::valueOf)
             .toList();
-    private static final String ONLY = System.getProperty("runnel.benchmark.query", "");
+    private static final String ONLY = System.getProperty("runnel.benchmark.query", ".*");
     private static final int CYCLES = Integer.getInteger("runnel.benchmark.cycles", 3);
     private static final int CHANGED = 100;
 
@@ -74,7 +74,7 @@ class CostBenchmark {
 
     private static List<CostQuery> queries() {
         return CostQueries.ALL.stream()
-                .filter(query -> query.name().contains(ONLY))
+                .filter(query -> query.name().matches(ONLY))
                 .toList();
     }
 

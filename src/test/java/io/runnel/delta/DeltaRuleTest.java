@@ -3,6 +3,7 @@ package io.runnel.delta;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.runnel.delta.OperatorExamples.Example;
+import io.runnel.operator.CostClass;
 import io.runnel.operator.Opaque;
 import io.runnel.operator.Operator;
 import java.io.IOException;
@@ -60,6 +61,14 @@ class DeltaRuleTest {
                 .distinct()
                 .toList();
         assertThat(named).containsAll(labels);
+        assertThat(readme.substring(from, readme.indexOf("\n## ", from + 1)))
+                .contains(OperatorExamples.all()
+                        .flatMap(example -> example.operator().walk())
+                        .map(operator -> operator.cost(OperatorExamples.TYPES))
+                        .filter(cost -> cost != CostClass.NOTHING)
+                        .map(CostClass::text)
+                        .distinct()
+                        .toList());
     }
 
     @Test
