@@ -8,6 +8,7 @@ import io.runnel.operator.Types;
 import io.runnel.sql.QualifiedName;
 import io.runnel.sql.Sql;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -17,14 +18,26 @@ import java.util.stream.Collectors;
 
 /**
  * How one stream table is maintained: the statements for each set of changed sources, the auxiliary tables, and the
- * index of the visible table. Immutable and without I/O.
+ * index of the visible table. Without I/O; thread-safe.
  */
 public final class DeltaPlan {
+
+    private static final int STATEMENTS_MAX = 16;
 
     private final Operator root;
     private final Types types;
     private final Storage storage;
     private final Target target;
+
+    /** The latest statements: the same few sources change again and again, and a derivation takes milliseconds. */
+    private final Map<Variant, Sql> statements = Collections.synchronizedMap(new LinkedHashMap<>(16, 0.75f, true) {
+        @Override
+        protected boolean removeEldestEntry(Map.Entry<Variant, Sql> eldest) {
+            return size() > STATEMENTS_MAX;
+        }
+    });
+
+    private record Variant(Set<QualifiedName> changed, long changes) {}
 
     public DeltaPlan(Operator root, Types types, Storage storage, Target target) {
         this.root = root;
@@ -71,7 +84,11 @@ public final class DeltaPlan {
      * few changes are always the same few, prepared and planned once.
      */
     public Sql refresh(Set<QualifiedName> changed, long changes) {
-        DeltaQuery query = DeltaQuery.later(root, types, storage, changed::contains, powerOfTen(changes));
+        return statements.computeIfAbsent(new Variant(Set.copyOf(changed), powerOfTen(changes)), this::derived);
+    }
+
+    private Sql derived(Variant variant) {
+        DeltaQuery query = DeltaQuery.later(root, types, storage, variant.changed()::contains, variant.changes());
         Sql delta = query.of(root);
         List<Sql> columns = new ArrayList<>(
                 root.columns().stream().map(column -> Sql.of("d.{}", column)).toList());

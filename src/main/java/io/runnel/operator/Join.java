@@ -36,7 +36,7 @@ import java.util.stream.IntStream;
 public record Join(List<Operator> inputs, Optional<Expression> condition) implements Operator {
 
     /** With more changed inputs of a kind than this, terms of one delta each are used. */
-    static final int DOUBLING_MAX = 4;
+    static final int DOUBLING_MAX = 6;
 
     private static final String JOIN = """
             SELECT {}

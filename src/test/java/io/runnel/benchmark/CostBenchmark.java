@@ -41,6 +41,9 @@ class CostBenchmark {
     @ConfigProperty(name = "quarkus.datasource.username")
     String user;
 
+    private static final int SHARE_ROWS = Integer.getInteger("runnel.benchmark.share-rows", 100_000);
+    private static final List<Double> PERCENTS = List.of(0.1, 1.0, 10.0);
+
     private record Cost(double seconds, String scans) {}
 
     @Test
@@ -72,6 +75,70 @@ class CostBenchmark {
         System.out.println(table);
     }
 
+    /** In mode AUTO, which may choose to compute anew, against mode FULL, which always does. */
+    @Test
+    void applying_is_not_slower_than_computing_anew() throws SQLException {
+        StringBuilder table = new StringBuilder("\nMedian milliseconds inside the database, " + SHARE_ROWS
+                + " rows: AUTO (how it chose), FULL, and FULL / AUTO, by share of changed rows\n\n| query |");
+        PERCENTS.forEach(percent -> table.append(' ').append(percent).append(" % |"));
+        table.append("\n|---|").append("---|".repeat(PERCENTS.size())).append('\n');
+        try (BenchmarkSession session = new BenchmarkSession(url, user)) {
+            CostTables tables = new CostTables(session, SHARE_ROWS);
+            tables.load();
+            for (CostQuery query : queries()) {
+                session.run("SELECT runnel.create_stream_table('automatic', $$" + query.sql()
+                        + "$$, schedule => 'manual', refresh_mode => 'AUTO')");
+                session.run("SELECT runnel.create_stream_table('anew', $$" + query.sql()
+                        + "$$, schedule => 'manual', refresh_mode => 'FULL')");
+                session.refresh("automatic");
+                session.refresh("anew");
+                StringBuilder row = new StringBuilder("| " + query.name() + " |");
+                for (double percent : PERCENTS) {
+                    row.append(compared(session, tables, (int) (SHARE_ROWS * percent / 100)));
+                }
+                assertThat(session.differences("automatic", query.sql()))
+                        .as(query.name())
+                        .isZero();
+                session.run("SELECT runnel.drop_stream_table('automatic')");
+                session.run("SELECT runnel.drop_stream_table('anew')");
+                System.out.println(row);
+                table.append(row).append('\n');
+            }
+        }
+        System.out.println(table);
+    }
+
+    private static String compared(BenchmarkSession session, CostTables tables, int changed) throws SQLException {
+        List<Double> automatic = new ArrayList<>();
+        List<Double> anew = new ArrayList<>();
+        for (int cycle = 0; cycle <= CYCLES; cycle++) {
+            tables.change(changed);
+            session.refresh("automatic");
+            session.refresh("anew");
+            if (cycle > 0) {
+                automatic.add(session.lastRefresh("automatic"));
+                anew.add(session.lastRefresh("anew"));
+            }
+        }
+        String mode = session.numbers(
+                        "SELECT lower(left(mode, 4)), count(*) FROM (SELECT mode FROM runnel.refresh_history"
+                                + " WHERE table_name = 'automatic' ORDER BY id DESC LIMIT " + CYCLES
+                                + ") AS h GROUP BY 1")
+                .keySet()
+                .toString();
+        return String.format(
+                Locale.ROOT,
+                " %.0f %s, %.0f, %.1f |",
+                1000 * median(automatic),
+                mode,
+                1000 * median(anew),
+                median(anew) / median(automatic));
+    }
+
+    private static double median(List<Double> values) {
+        return values.stream().sorted().toList().get(values.size() / 2);
+    }
+
     private static List<CostQuery> queries() {
         return CostQueries.ALL.stream()
                 .filter(query -> query.name().matches(ONLY))
@@ -98,7 +165,7 @@ class CostBenchmark {
         }
         assertThat(session.differences("costly", query.sql())).as(query.name()).isZero();
         session.run("SELECT runnel.drop_stream_table('costly')");
-        Cost cost = new Cost(seconds.stream().sorted().toList().get(seconds.size() / 2), scans);
+        Cost cost = new Cost(median(seconds), scans);
         System.out.println(query.name() + " " + cost);
         return cost;
     }
