@@ -9,7 +9,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
-import java.util.stream.IntStream;
 
 /**
  * Inner join of any number of inputs; without condition, their cross product.
@@ -41,7 +40,6 @@ public record Join(List<Operator> inputs, Optional<Expression> condition) implem
     private static final String JOIN = """
             SELECT {}
             FROM {}""";
-    private static final String LOOKED_UP = "LATERAL (SELECT {}.* FROM {} AS {} WHERE {} OFFSET 0) AS {}";
     private static final String WHERE = "{}\nWHERE {}";
     private static final String ITEM = "{} AS {}";
     private static final String TERMS = "\nUNION ALL\n";
@@ -173,32 +171,6 @@ public record Join(List<Operator> inputs, Optional<Expression> condition) implem
         List<Sql> change = new ArrayList<>(columns);
         change.add(Sql.of("-r.weight"));
         return Sql.of(LESS, now, deltas.post(input), change, deltas.of(input));
-    }
-
-    @Override
-    public Sql post(Deltas deltas) {
-        List<Integer> scattered = IntStream.range(0, inputs.size())
-                .filter(i -> deltas.scattered(inputs.get(i)))
-                .boxed()
-                .toList();
-        if (scattered.size() != 1 || condition.isEmpty()) {
-            return result(deltas::post);
-        }
-        int looked = scattered.get(0);
-        List<Sql> items = new ArrayList<>();
-        for (int i = 0; i < inputs.size(); i++) {
-            if (i != looked) {
-                items.add(Sql.of(ITEM, deltas.post(inputs.get(i)), alias(i)));
-            }
-        }
-        items.add(Sql.of(
-                LOOKED_UP,
-                alias(looked),
-                deltas.post(inputs.get(looked)),
-                alias(looked),
-                condition(condition.get()),
-                alias(looked)));
-        return conditioned(Sql.of(JOIN, outputs(), items));
     }
 
     @Override
