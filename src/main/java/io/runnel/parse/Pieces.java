@@ -107,8 +107,8 @@ final class Pieces {
     }
 
     /**
-     * Whether the expression is one operand wherever it is put: parentheses, a column, a constant, a call, each perhaps
-     * with a cast; no operator and no keyword outside parentheses other than its first word.
+     * Whether the expression is one operand wherever it is put: parentheses, a column, a constant, a call, a CASE, an
+     * ARRAY, each perhaps with a cast; no operator and no keyword outside parentheses other than its first word.
      */
     static boolean standsAlone(List<Piece> pieces) {
         if (pieces.isEmpty()) {
@@ -117,18 +117,40 @@ final class Pieces {
         for (int i = 0; i < pieces.size(); i++) {
             if (isSymbol(pieces.get(i), "(") || isSymbol(pieces.get(i), "[")) {
                 i = match(pieces, i);
+            } else if (i == 0 && isKeyword(pieces.get(i), "CASE")) {
+                i = endOfCase(pieces);
             } else if (pieces.get(i) instanceof Word word && i > 0 && separates(word.token())) {
                 return false;
             } else if (pieces.get(i) instanceof Word word
                     && i == 0
                     && word.token().isKeyword()
-                    && !(pieces.size() > 1 && isSymbol(pieces.get(1), "("))) {
+                    && !(pieces.size() > 1 && opens(pieces.get(1)))) {
                 return pieces.size() == 1;
             }
         }
         return !(pieces.get(0) instanceof Word word)
                 || !separates(word.token())
                 || word.token().isKeyword();
+    }
+
+    private static boolean opens(Piece piece) {
+        return isSymbol(piece, "(") || isSymbol(piece, "[");
+    }
+
+    /** The index of the END of the CASE at the beginning. */
+    private static int endOfCase(List<Piece> pieces) {
+        int depth = 0;
+        for (int i = 0; i < pieces.size(); i++) {
+            if (isKeyword(pieces.get(i), "CASE")) {
+                depth++;
+            } else if (isKeyword(pieces.get(i), "END")) {
+                depth--;
+            }
+            if (depth == 0) {
+                return i;
+            }
+        }
+        return pieces.size();
     }
 
     private static boolean separates(Token token) {

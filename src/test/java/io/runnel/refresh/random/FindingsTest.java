@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.quarkus.test.junit.QuarkusTest;
 import java.sql.SQLException;
+import java.util.List;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -167,5 +168,27 @@ class FindingsTest extends Finding {
         assertRefreshed(query);
         run("UPDATE finding.source SET v = 3 WHERE k COLLATE \"C\" = 'a'");
         assertRefreshed(query);
+    }
+
+    @Test
+    void a_key_of_two_grouping_sets_that_stands_alone_in_one_of_them_is_one_key() throws SQLException {
+        run(
+                "CREATE TABLE finding.source (k int, v int)",
+                "INSERT INTO finding.source VALUES (1, 1), (1, 2), (2, 1), (2, NULL)");
+        for (String key : List.of(
+                "CASE WHEN s.k > 1 THEN s.v ELSE 0 END",
+                "ARRAY[s.k]",
+                "(ARRAY[s.k, s.v])[1]",
+                "CASE s.k WHEN 1 THEN CASE WHEN s.v = 1 THEN 7 END END::text",
+                "s.v::numeric(6, 2)",
+                "coalesce(s.v, 0)",
+                "s.k + s.v")) {
+            String query = "SELECT " + key + " AS key, count(*) AS n, s.v FROM finding.source s"
+                    + " GROUP BY GROUPING SETS ((" + key + ", s.v), " + key + ")";
+            createDifferential(query);
+            run("INSERT INTO finding.source VALUES (1, 3), (2, 1), (3, 1)");
+            assertRefreshed(query);
+            run("SELECT runnel.drop_stream_table('finding.result')");
+        }
     }
 }
