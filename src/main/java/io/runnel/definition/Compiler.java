@@ -45,6 +45,10 @@ final class Compiler {
             WHERE a.attrelid = $1::text::regclass AND a.attnum > 0
             ORDER BY a.attnum""");
 
+    // An error of PostgreSQL while a delta is derived must not end the transaction, in which the caller reads on.
+    private static final Sql SAVE = Sql.of("SAVEPOINT derivation");
+    private static final Sql GO_BACK = Sql.of("ROLLBACK TO SAVEPOINT derivation");
+
     private static final Pattern WRAPPER =
             Pattern.compile("\\s*SELECT.*?\\n\\s*FROM \\((.*)\\)\\s*(?:AS )?q\\s*;?\\s*", Pattern.DOTALL);
 
@@ -163,7 +167,8 @@ final class Compiler {
             List<ResultColumn> columns,
             RelationFacts facts,
             boolean timeDependent) {
-        return matches(canonical, parsed)
+        return session.execute(SAVE)
+                .flatMap(saved -> matches(canonical, parsed))
                 .flatMap(same -> same ? session.one(TreeTypes.probe(parsed.root())) : misread())
                 .map(row -> probed(row.orElseThrow()))
                 .flatMap(probed -> TypeClasses.load(session, probed)
@@ -174,14 +179,15 @@ final class Compiler {
                 .map(types -> new Compilation(
                         canonical, parsed.root(), List.of(), columns, facts, Optional.of(types), timeDependent))
                 .onFailure(Failure.class)
-                .recoverWithItem(failure -> new Compilation(
-                        canonical,
-                        parsed.root(),
-                        List.of(refusal("no delta could be derived: " + failure.getMessage())),
-                        columns,
-                        facts,
-                        Optional.empty(),
-                        timeDependent));
+                .recoverWithUni(failure -> session.execute(GO_BACK)
+                        .replaceWith(new Compilation(
+                                canonical,
+                                parsed.root(),
+                                List.of(refusal("no delta could be derived: " + failure.getMessage())),
+                                columns,
+                                facts,
+                                Optional.empty(),
+                                timeDependent)));
     }
 
     private static List<Declared> probed(Row row) {

@@ -39,6 +39,7 @@ final class AggregationBuilder {
     private final Map<Free, Identifier> outer;
     private final Subqueries subqueries;
     private final Map<String, Identifier> columns = new HashMap<>();
+    private final Set<Free> grouped;
     private final Optional<GroupingSets> sets;
     private final List<AggregateCall> calls = new ArrayList<>();
     private final List<TimeMark.Comparison> marks = new ArrayList<>();
@@ -58,7 +59,7 @@ final class AggregationBuilder {
         this.subqueries = new Subqueries(build, queries, new Subqueries.Context() {
             @Override
             public Optional<Identifier> column(Scalar.Column column) {
-                return keys.at(List.of(column), 0).map(GroupKeys.Match::column);
+                return keys.at(List.of(column), 0).map(GroupKeys.Match::column).or(() -> dependent(column));
             }
 
             @Override
@@ -71,6 +72,12 @@ final class AggregationBuilder {
             keys.add(scalar, column);
             columns.put(scalar.text(), column);
         }
+        this.grouped = select.grouping().map(Query.Grouping::keys).orElse(List.of()).stream()
+                .filter(key -> key.pieces().size() == 1)
+                .flatMap(key -> key.pieces().stream())
+                .filter(Scalar.Column.class::isInstance)
+                .map(key -> Free.of((Scalar.Column) key))
+                .collect(Collectors.toSet());
         this.sets = select.grouping()
                 .filter(grouping -> grouping.special().isPresent())
                 .map(this::sets);
@@ -137,7 +144,11 @@ final class AggregationBuilder {
                 at += match.get().length();
                 continue;
             }
-            if (piece instanceof Scalar.Timed timed) {
+            Optional<Identifier> dependent =
+                    piece instanceof Scalar.Column column ? dependent(column) : Optional.empty();
+            if (dependent.isPresent()) {
+                translation.reference(dependent.get(), piece.tokens().get(0));
+            } else if (piece instanceof Scalar.Timed timed) {
                 translation.timed(timed, translate(timed.row()));
             } else if (piece instanceof Aggregate aggregate) {
                 Optional<Identifier> own = pieces.size() == 1 ? name : Optional.empty();
@@ -149,7 +160,7 @@ final class AggregationBuilder {
             } else if (piece instanceof Scalar.Column || piece instanceof Scalar.Bare) {
                 translation.refuse(
                         "the column " + Texts.shortened(Texts.of(piece.tokens()))
-                                + " is neither grouped nor inside an aggregate, and has no delta rule yet",
+                                + " is neither grouped nor inside an aggregate, and no key of its table is grouped by alone",
                         piece);
             } else {
                 translation.piece(piece);
@@ -157,6 +168,25 @@ final class AggregationBuilder {
             at++;
         }
         return translation.done();
+    }
+
+    /**
+     * The column as one more key, if a key of its table is grouped by: that splits no group. Not where there are several
+     * ways of grouping.
+     */
+    private Optional<Identifier> dependent(Scalar.Column column) {
+        boolean determined = sets.isEmpty()
+                && scope.keys(column.alias()).stream()
+                        .anyMatch(key -> !key.isEmpty()
+                                && key.stream().allMatch(label -> grouped.contains(new Free(column.alias(), label))));
+        if (!determined) {
+            return Optional.empty();
+        }
+        Scalar scalar = new Scalar(List.of(column));
+        Identifier key = column(scalar, keyName(scalar));
+        keys.add(scalar, key);
+        columns.put(scalar.text(), key);
+        return Optional.of(key);
     }
 
     /** Without grouping sets every key is grouped by. */

@@ -198,7 +198,7 @@ final class FromBuilder {
             problem = table.refusal().map(reason -> build.problems().add(reason, token));
         }
         List<Identifier> labels = relabelled(table.columns(), relation.alias().columns(), token);
-        return new Input.Table(name, table.columns(), labels, problem, build);
+        return new Input.Table(name, table, labels, problem, build);
     }
 
     private Input expanded(CteInScope cte, Query.Alias alias, Token token) {

@@ -28,6 +28,11 @@ sealed interface Input permits Input.Table, Input.Nested, Input.Domain, Input.Un
         return Optional.empty();
     }
 
+    /** Columns that tell its rows apart and are not null, by the names that the query uses. */
+    default List<List<Identifier>> keys() {
+        return List.of();
+    }
+
     /** Its operator. To be asked for when everything that reads it has been resolved. */
     Operator operator();
 
@@ -40,6 +45,7 @@ sealed interface Input permits Input.Table, Input.Nested, Input.Domain, Input.Un
     final class Table implements Input {
         private final QualifiedName name;
         private final List<Identifier> columns;
+        private final List<List<Identifier>> keys;
         private final List<Identifier> labels;
         private final Optional<Unsupported> refusal;
         private final Build build;
@@ -47,12 +53,13 @@ sealed interface Input permits Input.Table, Input.Nested, Input.Domain, Input.Un
 
         Table(
                 QualifiedName name,
-                List<Identifier> columns,
+                Relation.Table table,
                 List<Identifier> labels,
                 Optional<Unsupported> refusal,
                 Build build) {
             this.name = name;
-            this.columns = columns;
+            this.columns = table.columns();
+            this.keys = table.keys();
             this.labels = labels;
             this.refusal = refusal;
             this.build = build;
@@ -70,6 +77,15 @@ sealed interface Input permits Input.Table, Input.Nested, Input.Domain, Input.Un
                 return Optional.empty();
             }
             return Optional.of(reads.computeIfAbsent(index, i -> build.names().fresh(columns.get(i))));
+        }
+
+        @Override
+        public List<List<Identifier>> keys() {
+            return keys.stream()
+                    .map(key -> key.stream()
+                            .map(column -> labels.get(columns.indexOf(column)))
+                            .toList())
+                    .toList();
         }
 
         @Override

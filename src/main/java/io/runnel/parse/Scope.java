@@ -62,6 +62,11 @@ record Scope(Map<Identifier, Columns> relations, Map<Identifier, Merged> merged,
     /** The columns of one alias, which may be an item's or those of a whole join. */
     interface Columns {
         Optional<Place> find(Identifier label);
+
+        /** Columns that tell the rows apart and are not null. */
+        default List<List<Identifier>> keys() {
+            return List.of();
+        }
     }
 
     static Scope empty() {
@@ -69,10 +74,19 @@ record Scope(Map<Identifier, Columns> relations, Map<Identifier, Merged> merged,
     }
 
     static Scope of(Identifier alias, Input input) {
-        Columns columns =
-                label -> input instanceof Input.Unknown || input.labels().contains(label)
+        Columns columns = new Columns() {
+            @Override
+            public Optional<Place> find(Identifier label) {
+                return input instanceof Input.Unknown || input.labels().contains(label)
                         ? Optional.of(new Place(input, label))
                         : Optional.empty();
+            }
+
+            @Override
+            public List<List<Identifier>> keys() {
+                return input.keys();
+            }
+        };
         return new Scope(Map.of(alias, columns), Map.of(), !(input instanceof Input.Unknown), Around.NOTHING);
     }
 
@@ -105,6 +119,12 @@ record Scope(Map<Identifier, Columns> relations, Map<Identifier, Merged> merged,
         return columns == null
                 ? around.column(new Mentions.Free(alias, label))
                 : columns.find(label).flatMap(Place::resolve);
+    }
+
+    /** Columns that tell apart the rows of an item of FROM; none for other aliases. */
+    List<List<Identifier>> keys(Identifier alias) {
+        Columns columns = relations.get(alias);
+        return columns == null ? List.of() : columns.keys();
     }
 
     /** The column that PostgreSQL prints without its relation: one that a full join has merged. */

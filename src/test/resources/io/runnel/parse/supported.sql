@@ -28,6 +28,10 @@ SELECT price::int, price::numeric(10, 1) AS n1, count(*) FROM orders GROUP BY pr
 SELECT coalesce(region, 'none') AS r, upper(coalesce(region, 'none')) AS u, count(*) FROM customers GROUP BY coalesce(region, 'none');
 SELECT CASE WHEN vip THEN 'v' ELSE region END AS c, max(id) FROM customers GROUP BY CASE WHEN vip THEN 'v' ELSE region END;
 SELECT lower(region) || 'x' AS r, count(*) FROM customers GROUP BY lower(region);
+SELECT name FROM customers c GROUP BY id;
+SELECT c.id, c.name, upper(c.region) AS r, sum(o.amount) AS total FROM customers c LEFT JOIN orders o ON o.customer_id = c.id GROUP BY c.id HAVING c.name <> 'c1' OR c.vip;
+SELECT x.id AS number, x.n, x.tags, count(*) FROM customers x(id, n) GROUP BY x.id, x.n;
+SELECT c.id, (SELECT count(*) FROM products p WHERE p.region = c.region) AS n FROM customers c GROUP BY c.id;
 SELECT region, vip, count(*) FROM customers GROUP BY region, vip, 'k'::text, 3 + 4;
 SELECT region || name AS rn, region, name, count(*) FROM customers GROUP BY region || name, region, name;
 SELECT (home).street AS street, count(*) FROM customers GROUP BY (home).street;

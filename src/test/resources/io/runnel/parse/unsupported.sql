@@ -19,7 +19,7 @@ a whole row as a value has no delta rule yet @ c # SELECT c FROM customers c;
 a whole row as a value has no delta rule yet @ c # SELECT count(c) FROM customers c;
 a whole row as a value has no delta rule yet @ c # SELECT row_to_json(c) AS j FROM customers c;
 the column c.ctid is not one that changes are captured for @ c # SELECT ctid FROM customers c;
-the column c.name is neither grouped nor inside an aggregate, and has no delta rule yet @ c # SELECT name FROM customers c GROUP BY id;
+the column c.name is neither grouped nor inside an aggregate, and no key of its table is grouped by alone @ c # SELECT name FROM customers c GROUP BY GROUPING SETS ((id), (id, region));
 the relation pg_catalog.pg_class is not known @ pg_class # SELECT relname FROM pg_catalog.pg_class;
 which columns USING joins is not certain: id @ id # SELECT c.name, p.name AS product FROM customers c JOIN orders o USING (id) JOIN products p USING (id);
 which columns USING joins is not certain: id @ id # SELECT c.vip FROM customers c JOIN (SELECT id FROM products) p USING (id) JOIN products q USING (id);
