@@ -33,7 +33,7 @@ public class Capture {
             "SET LOCAL lock_timeout = '50ms'; SET LOCAL client_min_messages = warning; SET LOCAL search_path = pg_catalog");
     private static final Sql REGISTER = Sql.of("""
             INSERT INTO runnel_internal.source (relation, row_level)
-            SELECT c.oid, c.relkind = 'p' OR EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhrelid = c.oid)
+            SELECT c.oid, c.relkind = 'p' OR EXISTS (SELECT FROM pg_inherits AS i WHERE c.oid IN (i.inhrelid, i.inhparent))
             FROM pg_class AS c WHERE c.oid = $1::bigint::oid
             ON CONFLICT (relation) DO NOTHING""");
     private static final Sql EXISTS =
@@ -46,19 +46,23 @@ public class Capture {
     // A statement of its own: what FIND reads must be read after the lock was obtained.
     private static final Sql LOCK =
             Sql.of("SELECT id FROM runnel_internal.source WHERE relation = $1::bigint::oid FOR UPDATE");
-    private static final Sql FIND = Sql.of("""
+    private static final Sql FIND =
+            Sql.of("""
             SELECT s.id::bigint AS id, s.relation::bigint AS relation, s.columns::bigint[] AS columns, s.row_level AS row_level_before,
-              c.relkind = 'p' OR EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhrelid = c.oid) AS row_level,
+              c.relkind = 'p' OR EXISTS (SELECT FROM pg_inherits AS i WHERE c.oid IN (i.inhrelid, i.inhparent)) AS row_level,
               n.nspname::text AS schema_name, c.relname::text AS table_name,
               pg_has_role(c.relowner, 'USAGE') AS owned,
               to_regclass('runnel_internal.changes_' || s.id) IS NOT NULL AS buffered,
               s.attributes IS DISTINCT FROM {} AS altered,
               (SELECT count(*) FROM pg_trigger AS t
-               WHERE t.tgrelid = c.oid AND starts_with(t.tgname::text, 'runnel_capture_' || s.id || '_')) AS triggers
+               WHERE t.tgrelid = c.oid AND starts_with(t.tgname::text, 'runnel_capture_' || s.id || '_')) AS triggers,
+              EXISTS (SELECT FROM pg_trigger AS t
+                WHERE starts_with(t.tgname::text, 'runnel_capture_' || s.id || '_') AND t.tgrelid <> c.oid
+                  AND t.tgrelid NOT IN ({})) AS astray
             FROM runnel_internal.source AS s
             JOIN pg_class AS c ON c.oid = s.relation
             JOIN pg_namespace AS n ON n.oid = c.relnamespace
-            WHERE s.relation = $1::bigint::oid""", Sql.of(ATTRIBUTES, Sql.of("s.columns")));
+            WHERE s.relation = $1::bigint::oid""", Sql.of(ATTRIBUTES, Sql.of("s.columns")), Sql.of(Source.DESCENDANTS, Sql.of("c.oid")));
     private static final Sql COLUMNS = Sql.of("""
             SELECT a.attnum::bigint AS number, a.attname::text AS name, a.atttypid::bigint AS declared,
               format_type(b.oid, -1) AS type,
@@ -81,13 +85,13 @@ public class Capture {
               ON w.attrelid = to_regclass($3) AND w.attname = 'c' || a.attnum AND NOT w.attisdropped
             WHERE a.attrelid = $1::bigint::oid AND a.attnum = ANY($2::text::smallint[]) AND NOT a.attisdropped
             ORDER BY a.attnum""");
-    private static final Sql PARTITIONS = Sql.of("""
-            SELECT n.nspname::text AS schema_name, c.relname::text AS table_name,
+    private static final Sql DESCENDANTS = Sql.of("""
+            SELECT n.nspname::text AS schema_name, c.relname::text AS table_name, c.relispartition AS partition,
               pg_has_role(c.relowner, 'USAGE') AS owned
-            FROM pg_partition_tree($1::bigint::oid::regclass) AS p
-            JOIN pg_class AS c ON c.oid = p.relid AND c.relkind IN ('r', 'p')
+            FROM pg_class AS c
             JOIN pg_namespace AS n ON n.oid = c.relnamespace
-            WHERE p.level > 0""");
+            WHERE c.relkind IN ('r', 'p') AND c.oid IN ({})
+            ORDER BY c.oid""", Sql.of(Source.DESCENDANTS, Sql.of("$1::bigint::oid")));
     private static final Sql RECORD = Sql.of("""
             UPDATE runnel_internal.source AS s
             SET columns = $2::text::smallint[], row_level = $3,
@@ -124,7 +128,7 @@ public class Capture {
      * <p>So are the columns that a name has come to mean something else for: once that is committed, no writer is open
      * whose changes were captured under the old meaning.
      *
-     * @param refresh whether to create the triggers again even if they are all there (a partition was added)
+     * @param refresh whether to create the triggers again even if they are all there (a partition or child was added)
      * @return the source; fails with {@link Failure.Unavailable} while the lock cannot be had
      */
     public Uni<Source> ensure(long relation, List<Long> columns, boolean refresh) {
@@ -168,7 +172,7 @@ public class Capture {
         boolean rowLevel = row.truth("row_level");
         Source source = new Source((int) row.number("id"), row.number("relation"), List.copyOf(all), rowLevel);
         boolean complete = row.truth("buffered") && row.number("triggers") >= (rowLevel ? 2 : 4);
-        boolean levelled = rowLevel == row.truth("row_level_before");
+        boolean levelled = rowLevel == row.truth("row_level_before") && !row.truth("astray");
         boolean altered = row.truth("altered") && extent == Extent.MISSING;
         if (complete && levelled && !wider && !altered && extent == Extent.MISSING) {
             return Uni.createFrom().item(source);
@@ -217,8 +221,8 @@ public class Capture {
     }
 
     private static Uni<Void> triggers(Session session, Source source, QualifiedName table, boolean owned) {
-        return session.query(PARTITIONS, source.relation())
-                .flatMap(partitions -> session.execute(triggers(source, table, owned, partitions)));
+        return session.query(DESCENDANTS, source.relation())
+                .flatMap(descendants -> session.execute(triggers(source, table, owned, descendants)));
     }
 
     /**
@@ -247,16 +251,14 @@ public class Capture {
         return Sql.join(";\n", statements);
     }
 
-    private static Sql triggers(Source source, QualifiedName table, boolean owned, List<Row> partitions) {
-        boolean all = owned && partitions.stream().allMatch(partition -> partition.truth("owned"));
-        Sql triggers = CaptureSql.triggers(source, table, names(partitions));
-        return all ? Sql.join("", List.of(triggers, CaptureSql.always(source, table, names(partitions)))) : triggers;
-    }
-
-    private static List<QualifiedName> names(List<Row> rows) {
-        return rows.stream()
-                .map(row -> QualifiedName.of(row.text("schema_name"), row.text("table_name")))
+    private static Sql triggers(Source source, QualifiedName table, boolean owned, List<Row> rows) {
+        boolean all = owned && rows.stream().allMatch(row -> row.truth("owned"));
+        List<CaptureSql.Descendant> descendants = rows.stream()
+                .map(row -> new CaptureSql.Descendant(
+                        QualifiedName.of(row.text("schema_name"), row.text("table_name")), row.truth("partition")))
                 .toList();
+        Sql triggers = CaptureSql.triggers(source, table, descendants);
+        return all ? Sql.join("", List.of(triggers, CaptureSql.always(source, table, descendants))) : triggers;
     }
 
     private static String array(List<Long> numbers) {

@@ -125,6 +125,13 @@ final class CaptureSql {
      */
     record Column(Identifier name, long type, long bytes) {}
 
+    /**
+     * A table below the source.
+     *
+     * @param partition whether PostgreSQL gives it the row-level triggers of the tables above it
+     */
+    record Descendant(QualifiedName name, boolean partition) {}
+
     private CaptureSql() {}
 
     /**
@@ -201,7 +208,7 @@ final class CaptureSql {
     }
 
     /** The triggers; creating them takes the lock that waits for the table's writers. */
-    static Sql triggers(Source source, QualifiedName table, List<QualifiedName> partitions) {
+    static Sql triggers(Source source, QualifiedName table, List<Descendant> descendants) {
         List<Sql> triggers = new ArrayList<>();
         QualifiedName function = source.function();
         triggers.add(
@@ -220,8 +227,11 @@ final class CaptureSql {
                                 function));
         Identifier truncate = source.trigger("truncate");
         triggers.add(Sql.of(TRUNCATE_TRIGGER, truncate, table, function));
-        for (QualifiedName partition : partitions) {
-            triggers.add(Sql.of(TRUNCATE_TRIGGER, truncate, partition, function));
+        for (Descendant descendant : descendants) {
+            if (!descendant.partition()) {
+                triggers.add(Sql.of(ROW_TRIGGERS, source.trigger("rows"), descendant.name(), function));
+            }
+            triggers.add(Sql.of(TRUNCATE_TRIGGER, truncate, descendant.name(), function));
         }
         return Sql.join("", triggers);
     }
@@ -230,7 +240,7 @@ final class CaptureSql {
      * Lets the triggers fire in sessions with {@code session_replication_role = replica}, too. Only the owner of a table
      * may say so.
      */
-    static Sql always(Source source, QualifiedName table, List<QualifiedName> partitions) {
+    static Sql always(Source source, QualifiedName table, List<Descendant> descendants) {
         Identifier truncate = source.trigger("truncate");
         List<Sql> alterations = new ArrayList<>();
         alterations.add(
@@ -243,8 +253,11 @@ final class CaptureSql {
                                 source.trigger("update"),
                                 source.trigger("delete"),
                                 truncate));
-        for (QualifiedName partition : partitions) {
-            alterations.add(Sql.of(ALWAYS_TRUNCATE, partition, truncate));
+        for (Descendant descendant : descendants) {
+            alterations.add(
+                    descendant.partition()
+                            ? Sql.of(ALWAYS_TRUNCATE, descendant.name(), truncate)
+                            : Sql.of(ALWAYS_ROWS, descendant.name(), source.trigger("rows"), truncate));
         }
         return Sql.join("", alterations);
     }

@@ -25,6 +25,14 @@ public record Source(int id, long relation, List<Long> columns, boolean rowLevel
     /** The weight of the mark that stands for rows which the trigger function could not read. */
     public static final int UNKNOWN = 2;
 
+    /** The OIDs of all tables below one, its partitions or inheritance children. */
+    public static final String DESCENDANTS = """
+            WITH RECURSIVE below AS (
+              SELECT i.inhrelid AS oid FROM pg_inherits AS i WHERE i.inhparent = {}
+              UNION
+              SELECT i.inhrelid FROM below AS b JOIN pg_inherits AS i ON i.inhparent = b.oid
+            ) SELECT b.oid FROM below AS b""";
+
     public Source {
         columns = List.copyOf(columns);
     }

@@ -201,7 +201,7 @@ public class PlanCache implements Plans {
                                         .map(RelationFacts.Column::name)
                                         .toList(),
                                 Optional.ofNullable(byName.get(source.name())),
-                                source.partitioned(),
+                                source.composed(),
                                 source.lockable()))
                         .toList(),
                 differential

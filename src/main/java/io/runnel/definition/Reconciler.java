@@ -154,7 +154,7 @@ public class Reconciler {
                 .transformToUniAndConcatenate(source -> capture.ensure(
                                 source.relation(),
                                 differential ? columns(compilation, source) : List.of(),
-                                source.partitioned())
+                                source.composed())
                         .onFailure(Failure.Unavailable.class)
                         .call(busy -> waiting(table, source))
                         .invoke(captured -> captures.put(source.name(), captured)))

@@ -18,11 +18,16 @@ import java.util.Set;
 /** What the catalogs say about the relations of one query; filled by {@link RelationReader}. */
 final class RelationFacts implements SourceFacts {
 
-    /** A relation that is not a view. */
+    /**
+     * A relation that is not a view.
+     *
+     * @param inherited whether it has inheritance children, for which neither its keys nor its NOT NULL need hold
+     */
     record Table(
             QualifiedName name,
             long relation,
             boolean partitioned,
+            boolean inherited,
             boolean lockable,
             Optional<String> refusal,
             Optional<String> missingRight,
@@ -34,8 +39,17 @@ final class RelationFacts implements SourceFacts {
             return refusal.isEmpty();
         }
 
+        /** Whether rows come and go with other tables. */
+        boolean composed() {
+            return partitioned || inherited;
+        }
+
         private Relation parsed() {
-            return new Relation.Table(columns.stream().map(Column::name).toList(), refusal, keys);
+            return new Relation.Table(columns.stream().map(Column::name).toList(), refusal, provenKeys());
+        }
+
+        private List<List<Identifier>> provenKeys() {
+            return inherited ? List.of() : keys;
         }
 
         Column column(Identifier column) {
@@ -130,11 +144,11 @@ final class RelationFacts implements SourceFacts {
 
     @Override
     public boolean notNull(QualifiedName table, Identifier column) {
-        return table(table).column(column).notNull();
+        return !table(table).inherited() && table(table).column(column).notNull();
     }
 
     @Override
     public List<List<Identifier>> keys(QualifiedName table) {
-        return table(table).keys();
+        return table(table).provenKeys();
     }
 }

@@ -1,5 +1,6 @@
 package io.runnel.definition;
 
+import io.runnel.cdc.Source;
 import io.runnel.definition.RelationFacts.Column;
 import io.runnel.definition.RelationFacts.Table;
 import io.runnel.definition.TypeClasses.Declared;
@@ -21,7 +22,8 @@ import java.util.UUID;
 /** Reads what the catalogs say about every relation below a definition view. Needs an empty search path. */
 final class RelationReader {
 
-    private static final Sql RELATIONS = Sql.of("""
+    private static final Sql RELATIONS = Sql.of(
+            """
             WITH RECURSIVE used AS (
               SELECT m[1]::oid AS oid FROM pg_rewrite AS r, regexp_matches(r.ev_action::text, ':relid (\\d+)', 'g') AS m
               WHERE r.ev_class = $1::text::regclass AND m[1]::oid <> r.ev_class
@@ -34,8 +36,17 @@ final class RelationReader {
               WHERE m[1]::oid <> c.oid
             )
             SELECT c.oid::bigint AS oid, {} AS guard, n.nspname::text AS schema_name, c.relname::text AS table_name,
-              c.relkind::text AS kind, c.relpersistence::text AS persistence, c.relrowsecurity AS row_security,
+              c.relkind::text AS kind, c.relpersistence::text AS persistence, c.relrowsecurity AND EXISTS (
+                SELECT FROM (SELECT $2::text AS name UNION
+                             SELECT pg_get_userbyid(v.relowner) FROM used JOIN pg_class AS v ON v.oid = used.oid AND v.relkind = 'v') AS reader
+                JOIN pg_roles AS r ON r.rolname = reader.name
+                WHERE NOT (r.rolsuper OR r.rolbypassrls
+                  OR (pg_has_role(r.oid, c.relowner, 'USAGE') AND NOT c.relforcerowsecurity))) AS row_security,
               EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhparent = c.oid) AS inherited,
+              (SELECT concat(CASE WHEN d.relkind = 'f' THEN 'foreign table ' ELSE 'unlogged table ' END, d.oid::regclass)
+               FROM pg_class AS d WHERE d.oid IN ({}) AND (d.relkind = 'f' OR d.relpersistence <> 'p') LIMIT 1) AS alien,
+              (SELECT d.oid::regclass::text FROM pg_class AS d
+               WHERE d.oid IN ({}) AND NOT has_table_privilege(d.oid, 'TRIGGER') LIMIT 1) AS closed,
               n.nspname IN ('pg_catalog', 'information_schema', 'pg_toast') AS "system",
               n.nspname = 'runnel_internal' AS own,
               has_table_privilege(c.oid, 'SELECT') AS may_select, has_table_privilege(c.oid, 'TRIGGER') AS may_trigger,
@@ -44,7 +55,10 @@ final class RelationReader {
             FROM used AS u
             JOIN pg_class AS c ON c.oid = u.oid
             JOIN pg_namespace AS n ON n.oid = c.relnamespace
-            ORDER BY c.oid""", Sql.of(Shape.GUARD));
+            ORDER BY c.oid""",
+            Shape.guard(),
+            Sql.of(Source.DESCENDANTS, Sql.of("c.oid")),
+            Sql.of(Source.DESCENDANTS, Sql.of("c.oid")));
     private static final Sql COLUMNS = Sql.of("""
             SELECT a.attrelid::bigint AS relation, a.attnum::bigint AS number, a.attname::text AS name,
               a.atttypid::bigint AS type, a.attcollation::bigint AS collation,
@@ -169,6 +183,7 @@ final class RelationReader {
                 name(row),
                 row.number("oid"),
                 row.text("kind").equals("p"),
+                row.text("kind").equals("r") && row.truth("inherited"),
                 row.text("kind").equals("r") || row.text("kind").equals("p"),
                 refusal(row),
                 missingRight(row),
@@ -197,14 +212,17 @@ final class RelationReader {
                 return Optional.of("relation " + table + " is not a table");
             }
         }
-        if (row.text("kind").equals("r") && row.truth("inherited")) {
-            return Optional.of("table " + table + " has inheritance children, which have no change capture yet");
+        Optional<String> alien = row.optionalText("alien");
+        if (alien.isPresent()) {
+            return Optional.of(alien.get() + " is a part of table " + table + " and has no change capture");
         }
         if (!row.text("persistence").equals("p")) {
             return Optional.of("unlogged table " + table + " loses its rows in a crash without a change");
         }
         if (row.truth("row_security")) {
-            return Optional.of("table " + table + " has row-level security, which its change buffer cannot follow");
+            return Optional.of(
+                    "table " + table
+                            + " has row-level security, which the owner of the stream table does not bypass, and its change buffer does not follow");
         }
         return row.truth("owner_may_select")
                 ? Optional.empty()
@@ -216,8 +234,7 @@ final class RelationReader {
         if (!row.truth("may_select")) {
             return Optional.of("GRANT SELECT ON " + table + " TO " + row.text("service"));
         }
-        return row.truth("may_trigger")
-                ? Optional.empty()
-                : Optional.of("GRANT TRIGGER ON " + table + " TO " + row.text("service"));
+        return (row.truth("may_trigger") ? row.optionalText("closed") : Optional.of(table))
+                .map(closed -> "GRANT TRIGGER ON " + closed + " TO " + row.text("service"));
     }
 }

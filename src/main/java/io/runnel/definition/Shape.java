@@ -1,5 +1,6 @@
 package io.runnel.definition;
 
+import io.runnel.cdc.Source;
 import io.runnel.definition.RelationFacts.Column;
 import io.runnel.definition.RelationFacts.Table;
 import io.runnel.operator.Operator;
@@ -23,12 +24,22 @@ import java.util.stream.Collectors;
 final class Shape {
 
     /** What is remembered of a relation {@code c}; {@link RelationReader} reads the same. */
-    static final String GUARD = """
-            concat_ws(' ', c.oid, c.relkind, c.relpersistence, c.relrowsecurity,
-              c.relkind = 'r' AND EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhparent = c.oid),
+    private static final String GUARD = """
+            concat_ws(' ', c.oid, c.relkind, c.relpersistence,
+              CASE WHEN c.relrowsecurity THEN (
+                SELECT md5(concat(c.relforcerowsecurity, c.relowner,
+                  (SELECT string_agg(concat(r.rolname, r.oid), ',' ORDER BY r.oid) FROM pg_roles AS r WHERE r.rolsuper OR r.rolbypassrls),
+                  (SELECT string_agg(m::text, ',' ORDER BY m::text) FROM pg_auth_members AS m)))) ELSE 'f' END,
+              coalesce((SELECT string_agg(concat(d.oid, d.relkind, d.relpersistence), ',' ORDER BY d.oid)
+                FROM pg_class AS d
+                WHERE (c.relkind = 'r' OR d.relkind = 'f' OR d.relpersistence <> 'p') AND d.oid IN ({})), 'f'),
               EXISTS (SELECT FROM pg_inherits AS i WHERE i.inhrelid = c.oid),
               (SELECT md5(string_agg(r.ev_action::text, '')) FROM pg_rewrite AS r
                WHERE r.ev_class = c.oid AND c.relkind = 'v'))""";
+
+    static Sql guard() {
+        return Sql.of(GUARD, Sql.of(Source.DESCENDANTS, Sql.of("c.oid")));
+    }
 
     /** Whether an index {@code i} compares its columns as they compare themselves. */
     static final String IN_ITS_COLLATIONS = """
@@ -85,7 +96,7 @@ final class Shape {
                                 .filter(table -> table.relation() == relation)
                                 .findFirst()
                                 .map(this::table)
-                                .orElseGet(() -> Sql.of(RELATION, Sql.of(GUARD), relation)))
+                                .orElseGet(() -> Sql.of(RELATION, guard(), relation)))
                         .toList();
         return parts.isEmpty() ? Sql.of("''") : Sql.of("concat_ws(E'\\n', {})", parts);
     }
@@ -94,7 +105,7 @@ final class Shape {
         List<Sql> numbers = read(table).stream()
                 .map(column -> Sql.of("{}", column.number()))
                 .toList();
-        return Sql.of(TABLE, Sql.of(GUARD), numbers, numbers, Sql.of(IN_ITS_COLLATIONS), table.relation());
+        return Sql.of(TABLE, guard(), numbers, numbers, Sql.of(IN_ITS_COLLATIONS), table.relation());
     }
 
     private String columns(Table table) {

@@ -45,7 +45,7 @@ public record MaintenancePlan(
      *
      * @param columns all its columns, in order
      * @param source the number of its change capture; empty if it has none
-     * @param partitioned whether rows come and go with partitions
+     * @param composed whether rows come and go with partitions or inheritance children
      * @param lockable whether LOCK TABLE takes it, unlike materialized views, sequences and foreign tables
      */
     public record SourceTable(
@@ -53,7 +53,7 @@ public record MaintenancePlan(
             long relation,
             List<Identifier> columns,
             Optional<Integer> source,
-            boolean partitioned,
+            boolean composed,
             boolean lockable) {
 
         public SourceTable {

@@ -1,5 +1,6 @@
 package io.runnel.refresh;
 
+import io.runnel.cdc.Source;
 import io.runnel.postgres.Row;
 import io.runnel.postgres.Session;
 import io.runnel.refresh.MaintenancePlan.SourceTable;
@@ -30,9 +31,9 @@ class RefreshCosts {
                 CASE WHEN c.reltuples > 0 AND c.relpages > 0 THEN c.reltuples / c.relpages ELSE 80 END AS density
               FROM unnest($1::text::oid[]) AS o (oid)
               JOIN pg_class AS c ON c.oid = o.oid
-                OR c.oid IN (SELECT p.relid FROM pg_partition_tree(o.oid::regclass) AS p)
+                OR c.oid IN ({})
               WHERE c.relkind IN ('r', 'm')
-            ) AS c""");
+            ) AS c""", Sql.of(Source.DESCENDANTS, Sql.of("o.oid")));
 
     private static final Sql READ = Sql.of("""
             SELECT plan, magnitude::bigint AS magnitude, coalesce(changes, 0) AS changes, coalesce(seconds, -1) AS seconds,

@@ -148,7 +148,7 @@ public class Refresher {
         for (SourceTable source :
                 plan.sources().stream().filter(SourceTable::lockable).toList()) {
             tables.add(
-                    source.partitioned()
+                    source.composed()
                             ? Sql.of(";\nLOCK TABLE {} IN ACCESS SHARE MODE", source.table())
                             : Sql.of(RefreshSql.LOCK_SOURCES, source.table()));
         }

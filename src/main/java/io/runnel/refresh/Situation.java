@@ -26,7 +26,7 @@ import java.util.Set;
  * @param named whether the sources, their columns and the stream table have the names that the plan was made for, and it
  *     its owner
  * @param outdated whether the sources are no longer what the stream table was built upon
- * @param standings for each source its partitions, the files of both, and the versions of its triggers if others than
+ * @param standings for each source its partitions or children, the files of both, and the versions of its triggers if others than
  *     the service touched them
  * @param unseen whether these are not those of the last refresh in full, so that there may be changes that no trigger has
  *     seen: partitions were attached, a table was rewritten with other values, triggers were or are switched off
@@ -73,8 +73,7 @@ record Situation(
             ,
               (SELECT concat_ws(' ',
                  (SELECT string_agg(concat(c.oid, ':', c.relfilenode), ',' ORDER BY c.oid) FROM pg_class AS c
-                  WHERE c.relkind = 'r' AND (c.oid = o.relation OR c.oid IN (
-                    SELECT p.relid FROM pg_partition_tree(o.relation::regclass) AS p))),
+                  WHERE c.relkind = 'r' AND (c.oid = o.relation OR c.oid IN ({}))),
                  CASE WHEN t.versions IS DISTINCT FROM o.triggers THEN t.versions END,
                  CASE WHEN t.active < CASE WHEN o.row_level THEN 2 ELSE 4 END THEN 'off' END)
                FROM runnel_internal.source AS o
@@ -113,6 +112,7 @@ record Situation(
                 parts.add(Sql.of(PENDING, Source.UNKNOWN, Source.buffer(capture), Identifier.of("pending" + i)));
                 parts.add(Sql.of(
                         STANDING,
+                        Sql.of(Source.DESCENDANTS, Sql.of("o.relation")),
                         capture,
                         Identifier.of("standing" + i),
                         source.relation(),
