@@ -31,7 +31,7 @@ final class RandomAggregates {
 
     private String call(Kind kind) {
         return switch (kind) {
-            case INT -> dice.text("min", "max") + "(" + argument(Kind.INT) + ")" + filter();
+            case INT -> integer();
             case BIGINT -> bigint();
             case NUM ->
                 dice.once(2)
@@ -52,8 +52,23 @@ final class RandomAggregates {
         };
     }
 
-    private String bigint() {
+    private String integer() {
         return switch (dice.below(6)) {
+            case 3 -> dice.text("random_sum(", "random_sum(DISTINCT ") + argument(Kind.INT) + ")" + filter();
+            case 4 ->
+                dice.text("mode()", "percentile_disc(0.5)") + " WITHIN GROUP (ORDER BY " + argument(Kind.INT) + ")"
+                        + filter();
+            case 5 -> dice.text("bit_and(", "bit_or(") + argument(Kind.INT) + ")" + filter();
+            default -> dice.text("min", "max") + "(" + argument(Kind.INT) + ")" + filter();
+        };
+    }
+
+    private String bigint() {
+        return switch (dice.below(8)) {
+            case 6 ->
+                dice.text("rank(1)", "dense_rank(1)") + " WITHIN GROUP (ORDER BY " + argument(Kind.INT) + ")"
+                        + filter();
+            case 7 -> "regr_count(" + argument(Kind.INT) + ", " + argument(Kind.FLOAT) + ")" + filter();
             case 0 -> "count(*)" + filter();
             case 1 -> "count(" + argument(dice.of(List.of(Kind.values()))) + ")" + filter();
             case 2 -> "count(DISTINCT " + argument(dice.of(List.of(Kind.values()))) + ")" + filter();
@@ -105,8 +120,11 @@ final class RandomAggregates {
     }
 
     String having() {
-        return switch (dice.below(4)) {
+        String alias = "h" + dice.fresh();
+        return switch (dice.below(5)) {
             case 0 -> "count(*) > 1";
+            case 4 ->
+                "count(*) < ALL (SELECT " + alias + ".b FROM random_paired " + alias + " WHERE " + alias + ".a > 1)";
             case 1 -> of(Kind.BOOL);
             case 2 -> of(Kind.BIGINT) + " IS NOT NULL";
             default -> "sum(" + argument(Kind.INT) + ") > 0";

@@ -9,16 +9,18 @@ import java.util.stream.Collectors;
 final class RandomChanges {
 
     private final Dice dice;
+    private final List<Relation> tables;
 
-    RandomChanges(long seed) {
+    RandomChanges(long seed, RandomSchema schema) {
         dice = new Dice(seed);
+        tables = schema.tables();
     }
 
     /** Rows to begin with. */
     List<String> initial() {
         List<String> statements = new ArrayList<>();
-        for (Relation table : RandomSchema.TABLES) {
-            for (int i = 0; i < 4; i++) {
+        for (Relation table : tables) {
+            for (int i = 0; i < 7; i++) {
                 statements.add(insert(table));
             }
         }
@@ -30,7 +32,7 @@ final class RandomChanges {
         List<String> statements = new ArrayList<>();
         int wanted = 1 + dice.below(5);
         for (int i = 0; i < wanted; i++) {
-            statements.addAll(statements(dice.of(RandomSchema.TABLES)));
+            statements.addAll(statements(dice.of(tables)));
         }
         return statements;
     }
@@ -91,7 +93,11 @@ final class RandomChanges {
                     })
                     .collect(Collectors.joining(", ", "(", ")")));
         }
-        return "INSERT INTO " + table.sql() + " VALUES " + String.join(", ", rows);
+        return "INSERT INTO " + table.sql() + " (" + names(table) + ") VALUES " + String.join(", ", rows);
+    }
+
+    private static String names(Relation table) {
+        return table.columns().stream().map(Column::name).collect(Collectors.joining(", "));
     }
 
     /** Deletes rows and inserts the same again. */
@@ -115,11 +121,11 @@ final class RandomChanges {
 
     private List<String> direct() {
         return dice.once(2)
-                ? List.of("INSERT INTO random_parted_low VALUES (" + dice.below(15) + ", 1, 2.25, NULL)")
+                ? List.of("INSERT INTO random_parted_low (id, k, n, d) VALUES (" + dice.below(15) + ", 1, 2.25, NULL)")
                 : List.of("""
                         MERGE INTO random_paired p USING (SELECT k, count(*) AS n FROM random_bare GROUP BY k) s ON p.a = s.k
                         WHEN MATCHED AND s.n > 2 THEN DELETE WHEN MATCHED THEN UPDATE SET v = s.n
-                        WHEN NOT MATCHED AND s.k IS NOT NULL THEN INSERT VALUES (s.k, 9, s.n, 'm', 0.00)""");
+                        WHEN NOT MATCHED AND s.k IS NOT NULL THEN INSERT (a, b, v, t, n) VALUES (s.k, 9, s.n, 'm', 0.00)""");
     }
 
     private String some(Relation table) {

@@ -55,7 +55,7 @@ final class RandomExpressions {
 
     /** An expression of the kind; plain columns are the most frequent ones. */
     String of(Kind kind, int depth) {
-        if (depth <= 0 || dice.once(2)) {
+        if (depth <= 0 || !dice.once(2)) {
             return column(kind);
         }
         int next = depth - 1;

@@ -27,7 +27,7 @@ final class RandomFrom {
         }
         if (dice.once(6)) {
             List<Column> mine = new ArrayList<>();
-            sql.append("\n").append(new RandomSets(dice).joined("s" + depth, columns, mine));
+            sql.append("\n").append(new RandomSets(dice).joined("j" + depth, columns, mine));
             columns.addAll(mine);
         }
     }
@@ -52,7 +52,7 @@ final class RandomFrom {
             lateral(alias);
             return;
         }
-        Relation relation = relations > 2 ? dice.of(RandomSchema.TABLES) : relation();
+        Relation relation = relations > 2 ? dice.of(queries.schema().tables()) : relation();
         List<Column> mine = relation.as(alias);
         String item = relation.sql() + " " + alias;
         if (position == 0) {
@@ -64,7 +64,7 @@ final class RandomFrom {
     }
 
     private void lateral(String alias) {
-        Relation lateral = RandomSubqueries.over(dice, columns).get(0).lateral();
+        Relation lateral = new RandomSubqueries(dice, queries.schema(), columns).lateral();
         List<Column> mine = lateral.as(alias);
         List<Column> both = new ArrayList<>(columns);
         both.addAll(mine);
@@ -81,7 +81,7 @@ final class RandomFrom {
     private Relation relation() {
         return depth > 0 && dice.once(3)
                 ? queries.subquery(depth - 1, tables)
-                : dice.of(dice.once(3) ? tables : RandomSchema.RELATIONS);
+                : dice.of(dice.once(2) ? tables : queries.schema().relations());
     }
 
     private String join(String item, Relation relation, List<Column> mine, int relations) {
@@ -94,7 +94,7 @@ final class RandomFrom {
                         : kind + item + " USING (" + dice.of(names) + ")";
             }
         }
-        if (relations == 2 && dice.once(12) && RandomSchema.TABLES.contains(relation)) {
+        if (relations == 2 && dice.once(12) && queries.schema().tables().contains(relation)) {
             return "CROSS JOIN " + item;
         }
         RandomExpressions inner = new RandomExpressions(dice, mine);
@@ -103,13 +103,15 @@ final class RandomFrom {
                 .toList();
         Column left = dice.of(fitting.isEmpty() ? columns : fitting);
         List<String> conditions = new ArrayList<>();
-        conditions.add("(" + left.name() + " = " + inner.of(left.kind(), 1) + ")");
+        String right = inner.of(left.kind(), 1);
+        conditions.add("(" + left.name() + " = " + right + ")");
         if (dice.once(4)) {
             List<Column> both = new ArrayList<>(columns);
             both.addAll(mine);
             conditions.add(new RandomExpressions(dice, both).predicate(1));
         }
-        return dice.text("JOIN ", "INNER JOIN ", "LEFT JOIN ", "RIGHT JOIN ") + item + " ON "
+        String full = conditions.size() == 1 && right.matches("\\w+\\.\\w+") ? "FULL JOIN " : "LEFT JOIN ";
+        return dice.text("JOIN ", "INNER JOIN ", "LEFT JOIN ", "RIGHT JOIN ", full) + item + " ON "
                 + String.join(" AND ", conditions);
     }
 
@@ -121,6 +123,7 @@ final class RandomFrom {
     /** The names that the relation has in common with the first one, for columns of the same kind. */
     private List<String> shared(Relation relation) {
         return relation.columns().stream()
+                .filter(column -> column.name().matches("\\w+"))
                 .filter(column -> columns.contains(new Column("r0." + column.name(), column.kind())))
                 .map(Column::name)
                 .toList();

@@ -70,6 +70,10 @@ final class RandomOrders {
                 .mapToObj(i -> "c" + dice.below(inside.size()))
                 .toList();
         String partition = keys.isEmpty() ? "" : "PARTITION BY " + String.join(", ", keys);
+        if (dice.once(4)) {
+            return partition + " ORDER BY c" + (inside.size() - 1)
+                    + dice.text("", " RANGE BETWEEN 1 PRECEDING AND 1 FOLLOWING");
+        }
         return dice.once(3)
                 ? partition
                 : partition + " ORDER BY c" + dice.below(inside.size()) + dice.text("", " DESC", " NULLS FIRST")

@@ -5,8 +5,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
-/** One random query, wholly determined by its seed. */
+/** One random query, wholly determined by the choices. */
 final class RandomQuery {
 
     private static final List<Kind> KINDS = List.of(Kind.values());
@@ -14,46 +15,83 @@ final class RandomQuery {
     private static final int COLUMNS_MAX = 5;
 
     private final Dice dice;
+    private final RandomSchema schema;
     private final RandomSets sets;
+    private final List<Relation> relations;
 
-    private RandomQuery(Dice dice) {
-        this.dice = dice;
-        this.sets = new RandomSets(dice);
+    /** The text of a query whose columns are named c0 and so on, and their kinds. */
+    record Text(String sql, List<Kind> kinds) {
+
+        Text {
+            kinds = List.copyOf(kinds);
+        }
+
+        List<Column> columns() {
+            return RandomQuery.columns(kinds);
+        }
     }
 
-    /** A query that is maintained differentially. */
-    static String differential(long seed) {
-        RandomQuery random = new RandomQuery(new Dice(seed));
-        return random.top(random.dice.below(DEPTH + 1));
+    private RandomQuery(Dice dice, RandomSchema schema, List<Relation> others) {
+        this.dice = dice;
+        this.schema = schema;
+        this.sets = new RandomSets(dice);
+        this.relations =
+                Stream.concat(schema.relations().stream(), others.stream()).toList();
+    }
+
+    /**
+     * A query that is maintained differentially.
+     *
+     * @param others relations that it may read beside those of the schema
+     */
+    static Text differential(Dice dice, RandomSchema schema, List<Relation> others) {
+        RandomQuery random = new RandomQuery(dice, schema, others);
+        return random.top(dice.below(DEPTH + 1));
+    }
+
+    /** A smaller one, made to be read by others; half of what it reads are {@code preferred} relations. */
+    static Text source(Dice dice, RandomSchema schema, List<Relation> preferred) {
+        RandomQuery random = new RandomQuery(dice, schema, List.of());
+        List<Kind> kinds = random.kinds();
+        return new Text(random.query(kinds, dice.below(2), preferred.isEmpty() ? random.relations : preferred), kinds);
     }
 
     /** A query that contains something that is computed in full. */
-    static String full(long seed) {
-        Dice dice = new Dice(seed);
-        RandomQuery random = new RandomQuery(dice);
-        String inner = random.query(random.kinds(), 1, RandomSchema.RELATIONS);
-        return "SELECT q.c0::text AS c FROM (" + inner + ") q ORDER BY q.c0::text COLLATE \"C\" LIMIT (SELECT 4)";
+    static Text full(Dice dice, RandomSchema schema, List<Relation> others) {
+        RandomQuery random = new RandomQuery(dice, schema, others);
+        String inner = random.query(random.kinds(), 1, random.relations);
+        return new Text(
+                "SELECT q.c0::text AS c0 FROM (" + inner + ") q ORDER BY q.c0::text COLLATE \"C\" LIMIT (SELECT 4)",
+                List.of(Kind.TEXT));
     }
 
-    private String top(int depth) {
+    RandomSchema schema() {
+        return schema;
+    }
+
+    private Text top(int depth) {
         if (!dice.once(5)) {
-            return query(kinds(), depth, RandomSchema.RELATIONS);
+            List<Kind> kinds = kinds();
+            return new Text(query(kinds, depth, relations), kinds);
         }
         List<Relation> visible = new ArrayList<>();
         List<String> ctes = new ArrayList<>();
         for (int i = 0; i <= dice.below(2); i++) {
-            List<Kind> kinds = kinds();
+            List<Kind> inside = kinds();
             ctes.add("w" + i + " AS " + dice.text("", "MATERIALIZED ", "NOT MATERIALIZED ") + "(\n"
-                    + query(kinds, 1, visible.isEmpty() ? RandomSchema.RELATIONS : visible) + "\n)");
-            visible.add(new Relation("w" + i, columns(kinds)));
+                    + query(inside, 1, visible.isEmpty() ? relations : visible) + "\n)");
+            visible.add(new Relation("w" + i, columns(inside)));
         }
         if (dice.once(2)) {
             List<Kind> pair = List.of(Kind.INT, Kind.INT);
-            Relation recursive = sets.recursive("w9", "(" + query(pair, 1, RandomSchema.RELATIONS) + ")");
+            Relation recursive = sets.recursive("w9", "(" + query(pair, 1, relations) + ")");
             ctes.add(recursive.sql());
             visible.add(new Relation("w9", recursive.columns()));
         }
-        return "WITH RECURSIVE " + String.join(", ", ctes) + "\n" + query(kinds(), Math.max(1, depth - 1), visible);
+        List<Kind> kinds = kinds();
+        return new Text(
+                "WITH RECURSIVE " + String.join(", ", ctes) + "\n" + query(kinds, Math.max(1, depth - 1), visible),
+                kinds);
     }
 
     private List<Kind> kinds() {
@@ -75,7 +113,7 @@ final class RandomQuery {
     }
 
     private String query(List<Kind> kinds, int depth, List<Relation> tables) {
-        int roll = dice.below(20);
+        int roll = (12 + dice.below(20)) % 20;
         if (roll < 3 && depth > 0) {
             return IntStream.rangeClosed(0, 1 + dice.below(2))
                     .mapToObj(i -> i == 0
@@ -105,8 +143,8 @@ final class RandomQuery {
 
     private String projection(List<Kind> kinds, int depth, List<Relation> tables) {
         RandomFrom from = new RandomFrom(dice, this, tables, depth);
-        RandomExpressions expressions =
-                new RandomExpressions(dice, from.columns(), RandomSubqueries.over(dice, from.columns()));
+        RandomExpressions expressions = new RandomExpressions(
+                dice, from.columns(), List.of(new RandomSubqueries(dice, schema, from.columns())));
         boolean multiplied = dice.once(6);
         return list(kinds.stream()
                         .map(kind -> multiplied ? sets.set(kind, expressions) : expressions.of(kind, 2))
@@ -117,8 +155,8 @@ final class RandomQuery {
 
     private String aggregation(List<Kind> kinds, int depth, List<Relation> tables) {
         RandomFrom from = new RandomFrom(dice, this, tables, depth);
-        RandomExpressions expressions =
-                new RandomExpressions(dice, from.columns(), RandomSubqueries.over(dice, from.columns()));
+        RandomExpressions expressions = new RandomExpressions(
+                dice, from.columns(), List.of(new RandomSubqueries(dice, schema, from.columns())));
         RandomAggregates aggregates = new RandomAggregates(dice, expressions);
         List<String> outputs = new ArrayList<>();
         List<String> groups = new ArrayList<>();
@@ -136,8 +174,13 @@ final class RandomQuery {
             groups.add(expressions.of(dice.of(KINDS), 1));
         }
         String having = dice.once(4) ? "\nHAVING " + aggregates.having() : "";
+        String grouping = groups.isEmpty() ? "" : groups(groups);
+        int tells = kinds.indexOf(Kind.INT);
+        if (grouping.matches("(?s).*(SETS|ROLLUP|CUBE) \\(.*") && tells >= 0 && !groups.contains(outputs.get(tells))) {
+            outputs.set(tells, "grouping(" + groups.get(0) + ")");
+        }
         return "SELECT " + list(outputs) + "\nFROM " + from.sql() + where(expressions)
-                + (groups.isEmpty() ? "" : "\nGROUP BY " + groups(groups)) + having;
+                + (grouping.isEmpty() ? "" : "\nGROUP BY " + grouping) + having;
     }
 
     private String groups(List<String> groups) {

@@ -75,7 +75,13 @@ final class RandomSets {
     }
 
     private String item(String alias, RandomExpressions outer, List<Column> mine) {
-        switch (dice.below(5)) {
+        switch (dice.below(6)) {
+            case 5 -> {
+                mine.add(new Column(alias + ".v", Kind.INT));
+                mine.add(new Column(alias + ".o", Kind.INT));
+                return "XMLTABLE('/r/v' PASSING xmlelement(name r, xmlelement(name v, coalesce(" + outer.of(Kind.INT, 1)
+                        + ", 7)), xmlelement(name v, 2)) COLUMNS v int PATH '.', o FOR ORDINALITY) " + alias;
+            }
             case 0 -> {
                 mine.add(new Column(alias + ".v", Kind.INT));
                 mine.add(new Column(alias + ".o", Kind.BIGINT));
@@ -105,7 +111,10 @@ final class RandomSets {
 
     /** The definition of a recursive common table expression and its columns. */
     Relation recursive(String name, String start) {
-        List<Column> columns = List.of(new Column("c0", Kind.INT), new Column("c1", Kind.INT));
+        List<Column> columns = new ArrayList<>(List.of(new Column("c0", Kind.INT), new Column("c1", Kind.INT)));
+        if (dice.once(3)) {
+            return searched(name, start, columns);
+        }
         String step =
                 switch (dice.below(4)) {
                     case 0 -> "UNION SELECT w.c0, p.b FROM " + name + " w JOIN random_paired p ON p.a = w.c1";
@@ -116,6 +125,19 @@ final class RandomSets {
                                 + " w, random_paired p WHERE p.a = w.c0 AND w.c1 BETWEEN 0 AND 2";
                 };
         return new Relation(name + "(c0, c1) AS (\n" + start + "\n" + step + "\n)", columns);
+    }
+
+    private Relation searched(String name, String start, List<Column> columns) {
+        String step = "\nUNION ALL SELECT w.c0, p.b FROM " + name + " w, random_paired p WHERE p.a = w.c1";
+        String order = "";
+        if (dice.once(2)) {
+            order = " SEARCH " + dice.text("DEPTH", "BREADTH") + " FIRST BY c1 SET way";
+        }
+        columns.add(new Column("again", Kind.BOOL));
+        return new Relation(
+                name + "(c0, c1) AS (\nSELECT s.c0, s.c1 FROM " + start + " s" + step + "\n)" + order
+                        + " CYCLE c0, c1 SET again USING path",
+                columns);
     }
 
     /** Two queries with a set operation between them. */

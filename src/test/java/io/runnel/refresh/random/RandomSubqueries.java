@@ -13,22 +13,24 @@ final class RandomSubqueries {
     private static final List<Kind> JOINED = List.of(Kind.INT, Kind.TEXT, Kind.BIGINT, Kind.LOOSE, Kind.LATIN);
 
     private final Dice dice;
+    private final RandomSchema schema;
     private final List<Column> outer;
     private final int depth;
 
-    private RandomSubqueries(Dice dice, List<Column> outer, int depth) {
+    private RandomSubqueries(Dice dice, RandomSchema schema, List<Column> outer, int depth) {
         this.dice = dice;
+        this.schema = schema;
         this.outer = outer;
         this.depth = depth;
     }
 
-    /** Those that read {@code outer}; none if they are nested too deep. */
-    static List<RandomSubqueries> over(Dice dice, List<Column> outer, int depth) {
-        return depth < DEPTH ? List.of(new RandomSubqueries(dice, outer, depth)) : List.of();
+    /** Those that read {@code columns}; none if they are nested too deep. */
+    private List<RandomSubqueries> deeper(List<Column> columns) {
+        return depth + 1 < DEPTH ? List.of(new RandomSubqueries(dice, schema, columns, depth + 1)) : List.of();
     }
 
-    static List<RandomSubqueries> over(Dice dice, List<Column> outer) {
-        return over(dice, outer, 0);
+    RandomSubqueries(Dice dice, RandomSchema schema, List<Column> outer) {
+        this(dice, schema, outer, 0);
     }
 
     /** A table under a new name, with WHERE. */
@@ -37,8 +39,8 @@ final class RandomSubqueries {
         private final String sql;
 
         Rows() {
-            Relation table = dice.of(RandomSchema.TABLES);
-            String alias = "s" + depth + "x" + dice.below(1_000_000);
+            Relation table = dice.of(schema.tables());
+            String alias = "s" + dice.fresh();
             columns = table.as(alias);
             List<String> conditions = new ArrayList<>();
             for (int i = dice.below(3); i > 0; i--) {
@@ -61,13 +63,13 @@ final class RandomSubqueries {
         }
 
         RandomExpressions own() {
-            return new RandomExpressions(dice, columns, over(dice, columns, depth + 1));
+            return new RandomExpressions(dice, columns, deeper(columns));
         }
 
         private RandomExpressions both() {
             List<Column> all = new ArrayList<>(columns);
             all.addAll(outer);
-            return new RandomExpressions(dice, all, over(dice, all, depth + 1));
+            return new RandomExpressions(dice, all, deeper(all));
         }
     }
 
@@ -97,10 +99,10 @@ final class RandomSubqueries {
         }
         if (dice.once(3)) {
             String key = new RandomExpressions(dice, outer).column(Kind.INT);
-            String alias = "s" + depth + "y" + dice.below(1_000_000);
-            List<Column> columns = RandomSchema.KEYED.as(alias);
-            String looked = new RandomExpressions(dice, columns).of(kind, 1);
-            return "(SELECT " + looked + " FROM random_keyed " + alias + " WHERE " + alias + ".id = " + key + ")";
+            String alias = "s" + dice.fresh();
+            Relation keyed = schema.keyed(alias);
+            String looked = new RandomExpressions(dice, keyed.columns()).of(kind, 1);
+            return "(SELECT " + looked + " FROM " + keyed.sql() + " WHERE " + alias + ".id = " + key + ")";
         }
         return "(SELECT " + new RandomAggregates(dice, rows.own()).of(kind) + rows.sql + ")";
     }
