@@ -107,9 +107,3 @@ SELECT t.id, t.id IN (SELECT q.s FROM (SELECT a, sum(big) AS s FROM row_sets.u G
 SELECT q.b, q.m, max(q.m) OVER (PARTITION BY q.b) AS most FROM (SELECT b, a, max(id) AS m FROM row_sets.t GROUP BY b, a) q;
 SELECT q.b, string_agg(q.m::text, ',' ORDER BY q.m) AS ms FROM (SELECT b, a, max(id) AS m FROM row_sets.t GROUP BY b, a) q GROUP BY q.b;
 SELECT t.id, l.m, l.n FROM row_sets.t, LATERAL (SELECT q.m, q.n FROM (SELECT a, max(big) AS m, count(*) AS n FROM row_sets.u GROUP BY a) q WHERE q.a = t.a ORDER BY q.m LIMIT 2) l;
--- columns that depend on a grouped key
-SELECT t.id, t.b, t.n, t.j, count(u.b) AS us, sum(u.big) AS big
-FROM row_sets.t LEFT JOIN row_sets.u ON u.a = t.a GROUP BY t.id;
-
-SELECT t.id, (SELECT count(*) FROM row_sets.u WHERE u.b = t.b) AS same, max(e.b) AS b
-FROM row_sets.t JOIN row_sets.edge e ON e.a = t.a GROUP BY t.id HAVING t.n > 0;

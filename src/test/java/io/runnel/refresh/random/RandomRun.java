@@ -97,7 +97,9 @@ final class RandomRun {
         }
         arena.initialized();
         for (Definition definition : List.copyOf(alive)) {
-            fail(definition, arena.filled(definition));
+            if (alive.contains(definition)) {
+                fail(definition, arena.filled(definition));
+            }
             if (alive.contains(definition)) {
                 boolean differential = arena.differential(definition);
                 counts.differential += differential ? 1 : 0;
