@@ -36,7 +36,9 @@ public class Listener {
             SET application_name = 'runnel listener';
             LISTEN runnel_wakeup;
             LISTEN runnel_definition;
-            LISTEN runnel_schedule""");
+            LISTEN runnel_schedule;
+            LISTEN runnel_events;
+            LISTEN runnel_projection""");
     private static final Sql LEAD = Sql.of("SELECT pg_try_advisory_lock({}, 0) AS locked", LEADER_LOCK_CLASS);
 
     private static final Sql ALIVE = Sql.of("SELECT 1 AS alive");

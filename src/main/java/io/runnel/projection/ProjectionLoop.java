@@ -1,0 +1,332 @@
+package io.runnel.projection;
+
+import io.runnel.postgres.EventLoop;
+import io.runnel.postgres.Failure;
+import io.runnel.postgres.Leadership;
+import io.runnel.postgres.Notification;
+import io.runnel.projection.Projector.Run;
+import jakarta.enterprise.context.ApplicationScoped;
+import jakarta.enterprise.event.Event;
+import jakarta.enterprise.event.Observes;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Random;
+import java.util.Set;
+import java.util.stream.Collectors;
+import org.jboss.logging.Logger;
+
+/**
+ * Runs the batches of all projections, while this process leads: when a log wakes it up, when a projection was changed, by
+ * its interval, and from time to time, because a notification may be lost. A projection is never run twice at once, and one
+ * that fails delays no other. All state is touched on the event loop only.
+ */
+@ApplicationScoped
+class ProjectionLoop {
+
+    /** How often all projections are read again. */
+    static final Duration RELOAD_INTERVAL = Duration.ofSeconds(5);
+
+    /** How many batches run at once; each takes a connection. */
+    static final int CONCURRENT_MAX = 4;
+
+    /** How soon a gap that may still be filled is looked at again; the pause grows while it stays. */
+    static final Duration GAP_INTERVAL = Duration.ofMillis(10);
+
+    private static final Logger LOG = Logger.getLogger(ProjectionLoop.class);
+    private static final Duration PRUNE_INTERVAL = Duration.ofSeconds(1);
+
+    private final EventLoop loop;
+    private final Projector projector;
+    private final ProjectionRows rows;
+    private final LogArming arming;
+    private final Event<EventsHandled> handled;
+    private final Random random = new Random();
+
+    private boolean leader;
+    private long term;
+    private final Map<Long, Pipeline> pipelines = new HashMap<>();
+    private final Set<Long> ready = new LinkedHashSet<>();
+    private final Set<Integer> arms = new HashSet<>();
+    private final Set<Integer> prunable = new HashSet<>();
+    private int running;
+    private boolean reading;
+    private boolean readAgain;
+
+    ProjectionLoop(
+            EventLoop loop, Projector projector, ProjectionRows rows, LogArming arming, Event<EventsHandled> handled) {
+        this.loop = loop;
+        this.projector = projector;
+        this.rows = rows;
+        this.arming = arming;
+        this.handled = handled;
+    }
+
+    void onLeadership(@Observes Leadership event) {
+        leader = event.held();
+        term++;
+        pipelines.clear();
+        ready.clear();
+        arms.clear();
+        arming.reset();
+        if (leader) {
+            long inTerm = term;
+            loop.repeat(
+                    RELOAD_INTERVAL,
+                    () -> inTerm == term,
+                    () -> rows.release().flatMap(done -> rows.active()),
+                    found -> defined(inTerm, found),
+                    thrown -> LOG.warnf("the projections cannot be read: %s", thrown.getMessage()));
+            prune(inTerm);
+        }
+    }
+
+    void onNotification(@Observes Notification event) {
+        if (!leader) {
+            return;
+        }
+        if (event.channel().equals("runnel_events")) {
+            int log = Integer.parseInt(event.payload());
+            long inTerm = term;
+            loop.start(arming.disarm(log), done -> wake(inTerm, log), thrown -> wake(inTerm, log));
+        } else if (event.channel().equals("runnel_projection")) {
+            long id = Long.parseLong(event.payload());
+            Optional.ofNullable(pipelines.get(id)).ifPresent(pipeline -> pipeline.failures = 0);
+            read();
+        }
+    }
+
+    /** Reads all definitions now; what is announced meanwhile is read by the next reading. */
+    private void read() {
+        if (reading) {
+            readAgain = true;
+            return;
+        }
+        reading = true;
+        long inTerm = term;
+        loop.start(
+                rows.active(),
+                found -> {
+                    defined(inTerm, found);
+                    readAgain();
+                },
+                thrown -> readAgain());
+    }
+
+    private void readAgain() {
+        reading = false;
+        if (readAgain) {
+            readAgain = false;
+            read();
+        }
+    }
+
+    private void defined(long inTerm, List<Projection> found) {
+        if (inTerm != term || !leader) {
+            return;
+        }
+        Set<Long> present = found.stream().map(Projection::id).collect(Collectors.toSet());
+        pipelines.keySet().retainAll(present);
+        for (Projection projection : found) {
+            boolean added = !pipelines.containsKey(projection.id());
+            Pipeline pipeline = pipelines.computeIfAbsent(projection.id(), id -> new Pipeline(projection));
+            pipeline.projection = projection;
+            if (added || (projection.pending() && !pipeline.waiting)) {
+                want(pipeline);
+            }
+        }
+    }
+
+    private void wake(long inTerm, int log) {
+        if (inTerm == term) {
+            of(log).forEach(this::want);
+        }
+    }
+
+    /** Those that are woken up by a log. */
+    private List<Pipeline> of(int log) {
+        return pipelines.values().stream()
+                .filter(pipeline -> pipeline.projection.log() == log)
+                .filter(pipeline -> pipeline.projection.interval().isEmpty())
+                .toList();
+    }
+
+    private void want(Pipeline pipeline) {
+        if (pipeline.running) {
+            pipeline.again = true;
+        } else {
+            pipeline.idle = false;
+            ready.add(pipeline.projection.id());
+            startReady();
+        }
+    }
+
+    private void startReady() {
+        for (long id : new ArrayList<>(ready)) {
+            if (running >= CONCURRENT_MAX) {
+                return;
+            }
+            ready.remove(id);
+            Pipeline pipeline = pipelines.get(id);
+            if (pipeline != null && !pipeline.running) {
+                start(pipeline);
+            }
+        }
+    }
+
+    private void start(Pipeline pipeline) {
+        long inTerm = term;
+        pipeline.running = true;
+        pipeline.waiting = false;
+        running++;
+        loop.start(
+                projector.run(pipeline.projection, pipeline.horizon),
+                run -> {
+                    ended(pipeline);
+                    if (inTerm == term) {
+                        finished(pipeline, run);
+                    }
+                },
+                thrown -> {
+                    ended(pipeline);
+                    if (inTerm == term) {
+                        failed(pipeline, thrown);
+                    }
+                });
+    }
+
+    private void ended(Pipeline pipeline) {
+        pipeline.running = false;
+        running--;
+        startReady();
+    }
+
+    private void finished(Pipeline pipeline, Run run) {
+        Projection projection = pipeline.projection;
+        pipeline.horizon = run.horizon();
+        boolean again = pipeline.again;
+        pipeline.again = false;
+        if (run.batch().handled() > 0) {
+            handled.fire(new EventsHandled(projection.name(), run.batch().handled()));
+            prunable.add(projection.log());
+            pipeline.failures = 0;
+            pipeline.looks = 0;
+            pipeline.gaps = 0;
+        }
+        switch (run.batch().outcome()) {
+            case MORE -> want(pipeline);
+            case WAITING ->
+                later(pipeline, GAP_INTERVAL.multipliedBy(1L << Math.min(pipeline.gaps++, Pipeline.GAPS_MAX)));
+            case FAILED -> later(pipeline, backOff(++pipeline.failures));
+            case SUSPENDED -> {
+                LOG.warnf("projection=%s is suspended after an error", projection.name());
+                pipelines.remove(projection.id());
+            }
+            case GONE -> pipelines.remove(projection.id());
+            case IDLE -> {
+                pipeline.failures = 0;
+                if (again) {
+                    want(pipeline);
+                } else if (projection.interval().isPresent()) {
+                    later(pipeline, projection.interval().get());
+                } else {
+                    pipeline.idle = true;
+                    arm(projection.log());
+                }
+            }
+        }
+    }
+
+    /** What failed says nothing about an event: the database is away or busy, or another replica was faster. */
+    private void failed(Pipeline pipeline, Throwable thrown) {
+        pipeline.horizon = Horizon.UNKNOWN;
+        pipeline.failures++;
+        if (thrown instanceof Failure.Unavailable) {
+            LOG.debugf("projection=%s waits: %s", pipeline.projection.name(), thrown.getMessage());
+        } else {
+            LOG.warnf("projection=%s batch failed: %s", pipeline.projection.name(), thrown.getMessage());
+        }
+        later(pipeline, backOff(pipeline.failures));
+    }
+
+    private Duration backOff(int failures) {
+        long step = 20L << Math.min(failures, 11);
+        return Duration.ofMillis(step / 2 + random.nextLong(step / 2 + 1));
+    }
+
+    private void later(Pipeline pipeline, Duration pause) {
+        long inTerm = term;
+        pipeline.waiting = true;
+        loop.after(pause, () -> {
+            if (inTerm == term && pipelines.get(pipeline.projection.id()) == pipeline && pipeline.waiting) {
+                want(pipeline);
+            }
+        });
+    }
+
+    /** When all projections of a log are idle, asks its writers to notify; while they write all the same, looks again. */
+    private void arm(int log) {
+        List<Pipeline> readers = of(log);
+        if (arming.armed(log) || readers.stream().anyMatch(reader -> !reader.idle) || !arms.add(log)) {
+            return;
+        }
+        long inTerm = term;
+        loop.start(
+                arming.arm(
+                        log,
+                        readers.stream().map(reader -> reader.projection.id()).toList()),
+                answer -> answered(inTerm, log, readers, answer),
+                thrown -> answered(inTerm, log, readers, LogArming.Answer.NOT_ARMED));
+    }
+
+    private void answered(long inTerm, int log, List<Pipeline> readers, LogArming.Answer answer) {
+        if (inTerm != term) {
+            return;
+        }
+        arms.remove(log);
+        switch (answer) {
+            case ARMED -> {}
+            case PENDING -> readers.forEach(this::want);
+            case NOT_ARMED ->
+                readers.forEach(reader ->
+                        later(reader, Duration.ofMillis(20L << Math.min(reader.looks++, Pipeline.LOOKS_MAX))));
+        }
+    }
+
+    private void prune(long inTerm) {
+        if (inTerm != term || !leader) {
+            return;
+        }
+        Set<Integer> logs = Set.copyOf(prunable);
+        prunable.clear();
+        logs.forEach(log -> loop.start(rows.prune(log), done -> {}, thrown -> prunable.add(log)));
+        loop.after(PRUNE_INTERVAL, () -> prune(inTerm));
+    }
+
+    /** One projection, as far as this process has got with it. */
+    private static final class Pipeline {
+        /** After so many looks that found nothing the pause does not grow any more. */
+        static final int LOOKS_MAX = 5;
+
+        static final int GAPS_MAX = 3;
+
+        Projection projection;
+        Horizon horizon = Horizon.UNKNOWN;
+        boolean running;
+        boolean again;
+        boolean idle;
+        boolean waiting;
+        int failures;
+        int looks;
+        int gaps;
+
+        Pipeline(Projection projection) {
+            this.projection = projection;
+        }
+    }
+}

@@ -1,0 +1,145 @@
+package io.runnel.projection;
+
+import io.runnel.postgres.Database;
+import io.runnel.postgres.Row;
+import io.runnel.sql.Sql;
+import io.smallrye.mutiny.Uni;
+import jakarta.enterprise.context.ApplicationScoped;
+import java.util.List;
+import java.util.Optional;
+
+/** Reads how projections stand. */
+@ApplicationScoped
+public class Projections {
+
+    private static final Sql STATUS = Sql.of("""
+            SELECT id, name, owner::text AS owner, status, mode, event_log, position_column::text AS position_column,
+              type_column::text AS type_column, entity_column::text AS entity_column, time_column::text AS time_column,
+              (SELECT jsonb_agg(handler - 'statements') FROM jsonb_array_elements(handlers) AS handler)::text AS handlers,
+              ignored_types, targets, schedule, batch_size::bigint AS batch_size, failure_policy,
+              attempts_max::bigint AS attempts_max, last_processed_position, latest_position, last_event_at, updated_at,
+              events_handled, dead_letters, replaying, consecutive_errors::bigint AS consecutive_errors, last_error,
+              last_error_code, last_error_detail, last_error_hint, last_error_at, failing_position
+            FROM runnel.projections""");
+    private static final Sql ALL = Sql.of("{}\nORDER BY name", STATUS);
+    private static final Sql BY_NAME = Sql.of("{}\nWHERE name = $1", STATUS);
+    private static final Sql DEAD_LETTERS = Sql.of("""
+            SELECT position, entity, event_type, status, retry, attempts::bigint AS attempts, error, error_code, error_detail,
+              failed_at
+            FROM runnel.dead_letters
+            WHERE projection_name = $1
+            ORDER BY position
+            LIMIT $2""");
+    private static final Sql REPLAYS = Sql.of("""
+            SELECT id, status, coalesce(types, ARRAY[]::text[]) AS types, entity, from_position, from_time, at_position, upto_position,
+              events_handled, events_per_second, seconds_remaining, started_at, finished_at
+            FROM runnel.projection_replays
+            WHERE projection_name = $1
+            ORDER BY id DESC
+            LIMIT $2""");
+
+    private final Database database;
+
+    Projections(Database database) {
+        this.database = database;
+    }
+
+    public Uni<List<ProjectionStatus>> all() {
+        return database.session(session -> session.query(ALL))
+                .map(rows -> rows.stream().map(Projections::status).toList());
+    }
+
+    public Uni<Optional<ProjectionStatus>> find(String name) {
+        return database.session(session -> session.one(BY_NAME, name)).map(found -> found.map(Projections::status));
+    }
+
+    /** The first ones by position. */
+    public Uni<List<DeadLetter>> deadLetters(String name, long rowsMax) {
+        return database.session(session -> session.query(DEAD_LETTERS, name, rowsMax))
+                .map(rows -> rows.stream().map(Projections::deadLetter).toList());
+    }
+
+    /** The latest ones, the latest first. */
+    public Uni<List<Replay>> replays(String name, long rowsMax) {
+        return database.session(session -> session.query(REPLAYS, name, rowsMax))
+                .map(rows -> rows.stream().map(Projections::replay).toList());
+    }
+
+    private static ProjectionStatus status(Row row) {
+        return new ProjectionStatus(
+                row.number("id"),
+                row.text("name"),
+                row.text("status"),
+                row.text("owner"),
+                new ProjectionStatus.Log(
+                        row.text("event_log"),
+                        row.text("position_column"),
+                        row.optionalText("type_column"),
+                        row.optionalText("entity_column"),
+                        row.optionalText("time_column")),
+                row.text("handlers"),
+                row.texts("ignored_types"),
+                row.texts("targets"),
+                new ProjectionStatus.Settings(
+                        row.text("mode"),
+                        row.text("schedule"),
+                        row.number("batch_size"),
+                        row.text("failure_policy"),
+                        row.optionalNumber("attempts_max")),
+                progress(row),
+                row.optionalText("last_error").map(message -> error(message, row)));
+    }
+
+    private static ProjectionStatus.Progress progress(Row row) {
+        return new ProjectionStatus.Progress(
+                row.optionalNumber("last_processed_position"),
+                row.optionalNumber("latest_position"),
+                row.optionalTime("last_event_at"),
+                row.optionalTime("updated_at"),
+                row.number("events_handled"),
+                row.number("dead_letters"),
+                row.truth("replaying"),
+                row.number("consecutive_errors"));
+    }
+
+    private static ProjectionStatus.LastError error(String message, Row row) {
+        return new ProjectionStatus.LastError(
+                message,
+                row.optionalText("last_error_code"),
+                row.optionalText("last_error_detail"),
+                row.optionalText("last_error_hint"),
+                row.optionalTime("last_error_at"),
+                row.optionalNumber("failing_position"));
+    }
+
+    private static DeadLetter deadLetter(Row row) {
+        return new DeadLetter(
+                row.number("position"),
+                row.optionalText("entity"),
+                row.optionalText("event_type"),
+                row.text("status"),
+                row.truth("retry"),
+                row.number("attempts"),
+                row.optionalText("error"),
+                row.optionalText("error_code"),
+                row.optionalText("error_detail"),
+                row.optionalTime("failed_at"));
+    }
+
+    private static Replay replay(Row row) {
+        return new Replay(
+                row.number("id"),
+                row.text("status"),
+                row.texts("types"),
+                row.optionalText("entity"),
+                row.optionalNumber("from_position"),
+                row.optionalTime("from_time"),
+                row.optionalNumber("at_position"),
+                row.optionalNumber("upto_position"),
+                row.number("events_handled"),
+                row.optionalReal("events_per_second"),
+                row.optionalReal("seconds_remaining"),
+                row.optionalTime("started_at"),
+                row.optionalTime("finished_at"));
+    }
+}
