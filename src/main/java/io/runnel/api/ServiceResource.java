@@ -1,11 +1,14 @@
 package io.runnel.api;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
 import io.runnel.catalog.CapturedSource;
 import io.runnel.catalog.CapturedSources;
 import io.runnel.catalog.Statuses;
 import io.runnel.catalog.StreamTableStatus;
 import io.runnel.definition.Explanation;
 import io.runnel.postgres.Connectivity;
+import io.runnel.projection.ProjectionStatus;
+import io.runnel.projection.Projections;
 import io.runnel.sql.QualifiedName;
 import io.smallrye.mutiny.Uni;
 import jakarta.validation.Valid;
@@ -37,6 +40,8 @@ class ServiceResource {
 
     private final Commands commands;
     private final Statuses statuses;
+    private final Projections projections;
+    private final ObjectMapper json;
     private final CapturedSources sources;
     private final Graph graph;
     private final Connectivity connectivity;
@@ -45,12 +50,16 @@ class ServiceResource {
     ServiceResource(
             Commands commands,
             Statuses statuses,
+            Projections projections,
+            ObjectMapper json,
             CapturedSources sources,
             Graph graph,
             Connectivity connectivity,
             @ConfigProperty(name = "quarkus.application.version", defaultValue = "unknown") String version) {
         this.commands = commands;
         this.statuses = statuses;
+        this.projections = projections;
+        this.json = json;
         this.sources = sources;
         this.graph = graph;
         this.connectivity = connectivity;
@@ -69,25 +78,38 @@ class ServiceResource {
     @Path("status")
     @Operation(summary = "Show the whole service")
     public Uni<Status> status() {
-        return Uni.combine().all().unis(statuses.all(), sources.all()).asTuple().map(both -> {
-            List<StreamTableStatus> tables = both.getItem1();
-            List<CapturedSource> captured = both.getItem2();
-            return new Status(
-                    version,
-                    connectivity.listenerConnected(),
-                    tables.size(),
-                    tables.stream()
-                            .collect(Collectors.groupingBy(
-                                    StreamTableStatus::status, TreeMap::new, Collectors.counting())),
-                    tables.stream()
-                            .filter(table -> table.failed() || table.consecutiveErrors() > 0)
-                            .limit(FAILING_MAX)
-                            .map(StreamTableView::of)
-                            .toList(),
-                    captured.size(),
-                    captured.stream().mapToLong(CapturedSource::rows).sum(),
-                    captured.stream().mapToLong(CapturedSource::bytes).sum());
-        });
+        return Uni.combine()
+                .all()
+                .unis(statuses.all(), sources.all(), projections.all())
+                .asTuple()
+                .map(all -> {
+                    List<StreamTableStatus> tables = all.getItem1();
+                    List<CapturedSource> captured = all.getItem2();
+                    List<ProjectionStatus> projected = all.getItem3();
+                    return new Status(
+                            version,
+                            connectivity.listenerConnected(),
+                            tables.size(),
+                            tables.stream()
+                                    .collect(Collectors.groupingBy(
+                                            StreamTableStatus::status, TreeMap::new, Collectors.counting())),
+                            tables.stream()
+                                    .filter(table -> table.failed() || table.consecutiveErrors() > 0)
+                                    .limit(FAILING_MAX)
+                                    .map(StreamTableView::of)
+                                    .toList(),
+                            projected.size(),
+                            projected.stream()
+                                    .filter(projection -> projection.failed()
+                                            || projection.progress().consecutiveErrors() > 0
+                                            || projection.progress().deadLetters() > 0)
+                                    .limit(FAILING_MAX)
+                                    .map(projection -> ProjectionView.of(projection, json))
+                                    .toList(),
+                            captured.size(),
+                            captured.stream().mapToLong(CapturedSource::rows).sum(),
+                            captured.stream().mapToLong(CapturedSource::bytes).sum());
+                });
     }
 
     @GET
@@ -117,6 +139,11 @@ class ServiceResource {
 
             @Schema(description = "Stream tables with errors, the first 100")
             List<StreamTableView> failing,
+
+            long projections,
+
+            @Schema(description = "Projections with errors or dead letters, the first 100")
+            List<ProjectionView> failingProjections,
 
             long sources,
             long bufferRows,

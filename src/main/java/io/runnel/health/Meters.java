@@ -3,6 +3,7 @@ package io.runnel.health;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Tags;
 import io.runnel.cdc.WokenUp;
+import io.runnel.projection.EventsHandled;
 import io.runnel.refresh.RefreshCompleted;
 import io.runnel.refresh.RefreshFailed;
 import io.runnel.refresh.RefreshReport;
@@ -22,6 +23,7 @@ class Meters {
     private static final String ROWS = "runnel.refresh.rows";
     private static final String ERRORS = "runnel.refresh.errors";
     private static final String WAKEUPS = "runnel.wakeups";
+    private static final String EVENTS = "runnel.projection.events";
     private static final Set<String> PER_TABLE = Set.of(REFRESHES, DURATION, ROWS, ERRORS);
 
     private final MeterRegistry registry;
@@ -48,6 +50,10 @@ class Meters {
 
     void wokenUp(@Observes WokenUp event) {
         registry.counter(WAKEUPS).increment();
+    }
+
+    void handled(@Observes EventsHandled event) {
+        registry.counter(EVENTS, "projection", event.projection()).increment((double) event.events());
     }
 
     /** Removes what was counted for tables that are gone. */

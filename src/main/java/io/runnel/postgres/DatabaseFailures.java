@@ -5,6 +5,8 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /** Turns what the driver throws into a {@link Failure} by its SQLSTATE. */
@@ -26,6 +28,12 @@ final class DatabaseFailures {
             "42804", "cast one side to the type of the other",
             "54011", "select fewer columns, or split the query in two",
             "3F000", "create the schema first, or choose another");
+
+    /** How a text ends that a function of ours let PostgreSQL analyse for a user: whose it is, and how far it was moved. */
+    private static final Pattern HANDLER = Pattern.compile("\n-- handler (\\d+) [+] (\\d+)$");
+
+    /** How a function of ours tells a place that PostgreSQL would not. */
+    private static final Pattern PLACE = Pattern.compile("^At character (\\d+) of handler \\d+: ");
 
     private DatabaseFailures() {}
 
@@ -67,7 +75,7 @@ final class DatabaseFailures {
             return new Failure.NotFound(code, message, hint);
         }
         return new Failure.Invalid(
-                code, message, detail, hint.isEmpty() ? hint(state) : hint, position(error.getPosition()));
+                code, message, detail(detail, error), hint.isEmpty() ? hint(state) : hint, position(detail, error));
     }
 
     /** What to do about input that PostgreSQL refuses without saying so itself. */
@@ -77,6 +85,25 @@ final class DatabaseFailures {
 
     private static String text(@Nullable String value) {
         return value == null ? "" : value;
+    }
+
+    private static String detail(String detail, PgException error) {
+        Matcher handler = HANDLER.matcher(text(error.getInternalQuery()));
+        if (!handler.find()) {
+            return detail;
+        }
+        String place = "in handler " + handler.group(1);
+        return detail.isEmpty() ? place : place + ": " + detail;
+    }
+
+    private static int position(String detail, PgException error) {
+        Matcher handler = HANDLER.matcher(text(error.getInternalQuery()));
+        Matcher place = PLACE.matcher(detail);
+        String internal = error.getInternalPosition();
+        if (internal != null && handler.find()) {
+            return Integer.parseInt(internal) - Integer.parseInt(handler.group(2));
+        }
+        return place.find() ? Integer.parseInt(place.group(1)) : position(error.getPosition());
     }
 
     private static int position(@Nullable String value) {
