@@ -155,6 +155,7 @@ final class RandomRun {
             return;
         }
         failures.put(definition, new Failed(mismatch.get(), initial, List.copyOf(steps)));
+        System.out.println("FAILED " + definition.table() + " " + mismatch.get());
         List<Definition> lost = alive.stream()
                 .filter(other -> batch.below(other).contains(definition))
                 .toList();
