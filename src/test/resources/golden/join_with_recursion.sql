@@ -142,8 +142,7 @@ CROSS JOIN LATERAL (SELECT s.ctid AS place FROM "golden"."state_6_0" AS s WHERE 
 ),
 "d6 removed" AS (
 DELETE FROM "golden"."state_6_0" AS t
-USING "d6 places" AS n
-WHERE t.ctid = n.place
+WHERE t.ctid = ANY (ARRAY(SELECT n.place FROM "d6 places" AS n))
 RETURNING 1
 ),
 "d6 added" AS (

@@ -130,8 +130,7 @@ CROSS JOIN LATERAL (SELECT s.ctid AS place FROM "golden"."state_5_0" AS s WHERE 
 ),
 "d5 removed" AS (
 DELETE FROM "golden"."state_5_0" AS t
-USING "d5 places" AS n
-WHERE t.ctid = n.place
+WHERE t.ctid = ANY (ARRAY(SELECT n.place FROM "d5 places" AS n))
 RETURNING 1
 ),
 "d5 added" AS (

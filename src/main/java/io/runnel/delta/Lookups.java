@@ -11,6 +11,7 @@ import io.runnel.operator.Operator;
 import io.runnel.operator.OuterJoin;
 import io.runnel.operator.Projection;
 import io.runnel.operator.Recursion;
+import io.runnel.operator.RecursiveReference;
 import io.runnel.operator.TimeMark;
 import io.runnel.operator.Types;
 import io.runnel.operator.UnionAll;
@@ -91,12 +92,18 @@ final class Lookups {
         return some.size() < all.size() && all.subList(0, some.size()).equals(some);
     }
 
+    /** A recursion, and what it calls itself, store rows under the names of its start. */
     private static List<Identifier> stored(Operator operator, List<Identifier> names) {
-        return operator instanceof Recursion recursion
-                ? names.stream()
-                        .map(name -> recursion.stored().get(recursion.columns().indexOf(name)))
-                        .toList()
+        if (operator instanceof Recursion recursion) {
+            return renamed(names, recursion.columns(), recursion.stored());
+        }
+        return operator instanceof RecursiveReference reference
+                ? renamed(names, reference.columns(), reference.start().columns())
                 : names;
+    }
+
+    private static List<Identifier> renamed(List<Identifier> names, List<Identifier> from, List<Identifier> to) {
+        return names.stream().map(name -> to.get(from.indexOf(name))).toList();
     }
 
     private void add(Operator operator) {
@@ -172,6 +179,8 @@ final class Lookups {
             found(operator, names, operator.columns());
         } else if (operator instanceof Recursion recursion) {
             found(operator, names, recursion.columns());
+        } else if (operator instanceof RecursiveReference reference) {
+            found(operator, names, reference.columns());
         } else if (operator instanceof Filter
                 || operator instanceof TimeMark
                 || operator instanceof Join

@@ -26,10 +26,11 @@ record StoredRows(List<Identifier> columns, QualifiedName table, Function<Identi
             SELECT s.place
             FROM {} AS n
             CROSS JOIN LATERAL (SELECT s.ctid AS place FROM {} AS s WHERE s.{} = n.{} AND {} LIMIT -n.weight) AS s""";
+
+    // An array, so that no estimate of how many there are makes of it a scan.
     private static final String REMOVED = """
             DELETE FROM {} AS t
-            USING {} AS n
-            WHERE t.ctid = n.place""";
+            WHERE t.ctid = ANY (ARRAY(SELECT n.place FROM {} AS n))""";
     private static final String ADDED = """
             INSERT INTO {} ({})
             SELECT {}, {}

@@ -60,7 +60,6 @@ class ShrinkingTest {
                             .isLessThan(7);
                     assertThat(smallest.top().sql().length())
                             .as("%s", smallest)
-                            .isLessThan(200)
                             .isLessThan(top.sql().length());
                 }
             }
