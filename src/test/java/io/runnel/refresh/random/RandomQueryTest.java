@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Test;
 @QuarkusTest
 class RandomQueryTest {
 
-    private static final long SEED = Long.getLong("fuzz.seed", System.nanoTime() % 1_000_000);
+    private static final long SEED = Long.getLong("fuzz.seed", 21);
     private static final int QUERIES = Integer.getInteger("fuzz.queries", 150);
     private static final int ONLY = Integer.getInteger("fuzz.only", -1);
     private static final int ROUNDS = Integer.getInteger("fuzz.rounds", 5);
