@@ -140,7 +140,7 @@ class ParserTest {
         assertThat(parsed.unsupported())
                 .extracting(Unsupported::reason)
                 .containsExactly(
-                        "the column t.a is neither grouped nor inside an aggregate, and has no delta rule yet");
+                        "the column t.a is neither grouped nor inside an aggregate, and no key of its table is grouped by alone");
     }
 
     @Test
