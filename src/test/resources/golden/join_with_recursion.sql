@@ -68,7 +68,7 @@ WHERE "r2"."a part" = "r1"."reached") AS r) AS r
 )
 SELECT "r"."b id"
 FROM "tree" AS r
-LIMIT CASE WHEN (SELECT s.shrinks FROM "d6 shrinks" AS s) THEN 100001 END
+LIMIT CASE WHEN (SELECT s.shrinks FROM "d6 shrinks" AS s) THEN 10001 END
 ),
 "d6 lost" AS MATERIALIZED (
 WITH RECURSIVE "tree" ("b id") AS (
@@ -86,10 +86,10 @@ WHERE "r2"."a part" = "r1"."reached") AS r) AS r
 )
 SELECT "r"."b id"
 FROM "tree" AS r
-LIMIT CASE WHEN (SELECT s.shrinks FROM "d6 shrinks" AS s) THEN 100001 END
+LIMIT CASE WHEN (SELECT s.shrinks FROM "d6 shrinks" AS s) THEN 10001 END
 ),
 "d6 anew" AS MATERIALIZED (
-SELECT (SELECT count(*) FROM "d6 lost") > 100000 OR ((SELECT count(*) FROM "d6 grown") > 100000 AND (SELECT s.shrinks FROM "d6 shrinks" AS s)) AS anew
+SELECT (SELECT count(*) FROM "d6 lost") > 10000 OR ((SELECT count(*) FROM "d6 grown") > 10000 AND (SELECT s.shrinks FROM "d6 shrinks" AS s)) AS anew
 ),
 "d6 fresh" AS MATERIALIZED (
 WITH RECURSIVE "tree" ("b id") AS (

@@ -58,7 +58,7 @@ WHERE "r2"."a part" = "r1"."reached") AS r) AS r
 )
 SELECT "r"."b id"
 FROM "tree" AS r
-LIMIT CASE WHEN (SELECT s.shrinks FROM "d5 shrinks" AS s) THEN 100001 END
+LIMIT CASE WHEN (SELECT s.shrinks FROM "d5 shrinks" AS s) THEN 10001 END
 ),
 "d5 lost" AS MATERIALIZED (
 WITH RECURSIVE "tree" ("b id") AS (
@@ -76,10 +76,10 @@ WHERE "r2"."a part" = "r1"."reached") AS r) AS r
 )
 SELECT "r"."b id"
 FROM "tree" AS r
-LIMIT CASE WHEN (SELECT s.shrinks FROM "d5 shrinks" AS s) THEN 100001 END
+LIMIT CASE WHEN (SELECT s.shrinks FROM "d5 shrinks" AS s) THEN 10001 END
 ),
 "d5 anew" AS MATERIALIZED (
-SELECT (SELECT count(*) FROM "d5 lost") > 100000 OR ((SELECT count(*) FROM "d5 grown") > 100000 AND (SELECT s.shrinks FROM "d5 shrinks" AS s)) AS anew
+SELECT (SELECT count(*) FROM "d5 lost") > 10000 OR ((SELECT count(*) FROM "d5 grown") > 10000 AND (SELECT s.shrinks FROM "d5 shrinks" AS s)) AS anew
 ),
 "d5 fresh" AS MATERIALIZED (
 WITH RECURSIVE "tree" ("b id") AS (

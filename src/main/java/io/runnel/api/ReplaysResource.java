@@ -122,14 +122,11 @@ class ReplaysResource {
 
     private Uni<Replay> find(String name, long id) {
         return projections
-                .replays(name, ROWS_MAX)
-                .map(replays -> replays.stream()
-                        .filter(replay -> replay.id() == id)
-                        .findFirst()
-                        .orElseThrow(() -> new Failure.NotFound(
-                                "no-replay",
-                                "projection " + name + " has no replay " + id,
-                                "GET " + ProjectionsResource.PATH + "/" + name + "/replays lists them")));
+                .replay(name, id)
+                .map(found -> found.orElseThrow(() -> new Failure.NotFound(
+                        "no-replay",
+                        "projection " + name + " has no replay " + id,
+                        "GET " + ProjectionsResource.PATH + "/" + name + "/replays lists them")));
     }
 
     record Retried(

@@ -68,7 +68,7 @@ public class ReconcileLoop {
 
     void onNotification(@Observes Notification event) {
         if (leader && event.channel().equals("runnel_definition")) {
-            reconcile(Long.parseLong(event.payload()));
+            reconcile(event.id());
         }
     }
 

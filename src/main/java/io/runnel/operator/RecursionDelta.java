@@ -21,7 +21,7 @@ final class RecursionDelta {
      * What is lost is followed through the step as it is now, which may lead in a circle that the recursion itself no
      * longer enters. After so many rows it is computed anew instead.
      */
-    static final int FOLLOWED_MAX = 100_000;
+    static final int FOLLOWED_MAX = 10_000;
 
     private static final String NET = "net";
     private static final String WEIGHTED = "SELECT {}, r.weight\nFROM {} AS r";

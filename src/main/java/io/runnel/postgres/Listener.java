@@ -91,8 +91,8 @@ public class Listener {
     }
 
     private Uni<Session> listen(Session opened) {
-        opened.onNotification(
-                (channel, payload) -> loop.run(() -> notifications.fire(new Notification(channel, payload))));
+        opened.onNotification((channel, payload) -> Notification.of(channel, payload)
+                .ifPresent(notification -> loop.run(() -> notifications.fire(notification))));
         opened.onClose(() -> {
             if (!stopped) {
                 loop.run(() -> lost(opened));

@@ -91,12 +91,11 @@ class ProjectionLoop {
             return;
         }
         if (event.channel().equals("runnel_events")) {
-            int log = Integer.parseInt(event.payload());
+            int log = (int) event.id();
             long inTerm = term;
             loop.start(arming.disarm(log), done -> wake(inTerm, log), thrown -> wake(inTerm, log));
         } else if (event.channel().equals("runnel_projection")) {
-            long id = Long.parseLong(event.payload());
-            Optional.ofNullable(pipelines.get(id)).ifPresent(pipeline -> pipeline.failures = 0);
+            Optional.ofNullable(pipelines.get(event.id())).ifPresent(pipeline -> pipeline.failures = 0);
             read();
         }
     }

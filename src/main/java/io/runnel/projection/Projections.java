@@ -30,13 +30,13 @@ public class Projections {
             WHERE projection_name = $1
             ORDER BY position
             LIMIT $2""");
-    private static final Sql REPLAYS = Sql.of("""
+    private static final String REPLAY = """
             SELECT id, status, coalesce(types, ARRAY[]::text[]) AS types, entity, from_position, from_time, at_position, upto_position,
               events_handled, events_per_second, seconds_remaining, started_at, finished_at
             FROM runnel.projection_replays
-            WHERE projection_name = $1
-            ORDER BY id DESC
-            LIMIT $2""");
+            WHERE projection_name = $1""";
+    private static final Sql REPLAYS = Sql.of("{}\nORDER BY id DESC\nLIMIT $2", Sql.of(REPLAY));
+    private static final Sql ONE_REPLAY = Sql.of("{} AND id = $2", Sql.of(REPLAY));
 
     private final Database database;
 
@@ -63,6 +63,11 @@ public class Projections {
     public Uni<List<Replay>> replays(String name, long rowsMax) {
         return database.session(session -> session.query(REPLAYS, name, rowsMax))
                 .map(rows -> rows.stream().map(Projections::replay).toList());
+    }
+
+    public Uni<Optional<Replay>> replay(String name, long id) {
+        return database.session(session -> session.one(ONE_REPLAY, name, id))
+                .map(found -> found.map(Projections::replay));
     }
 
     private static ProjectionStatus status(Row row) {

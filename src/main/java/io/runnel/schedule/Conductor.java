@@ -110,7 +110,7 @@ public class Conductor {
         }
         switch (event.channel()) {
             case "runnel_wakeup" -> {
-                int source = Integer.parseInt(event.payload());
+                int source = (int) event.id();
                 wakeUps.fire(new WokenUp(source));
                 long inTerm = term;
                 loop.start(
@@ -118,7 +118,7 @@ public class Conductor {
                         done -> tell(inTerm, new Event.WokenUp(source)),
                         thrown -> tell(inTerm, new Event.WokenUp(source)));
             }
-            case "runnel_definition", "runnel_schedule" -> settle(term, Long.parseLong(event.payload()));
+            case "runnel_definition", "runnel_schedule" -> settle(term, event.id());
             default -> LOG.debugf("unknown channel=%s", event.channel());
         }
     }
