@@ -1201,23 +1201,18 @@ CREATE TRIGGER leave_log
     AFTER DELETE ON runnel_internal.projection
     FOR EACH ROW EXECUTE FUNCTION runnel_internal.leave_log();
 
--- Lets the service look at the dead letters again after a person has touched them.
-CREATE FUNCTION runnel_internal.recheck_dead_letters() RETURNS trigger
+-- Lets the service look at the dead letters again, which a person is about to touch. The row is locked, whatever it says: a
+-- batch that has found nothing to retry may be about to say so.
+CREATE FUNCTION runnel_internal.recheck_dead_letters(rechecked_id bigint) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     UPDATE runnel_internal.projection_state
     SET recheck = true
-    WHERE projection_id = coalesce(NEW.projection_id, OLD.projection_id) AND NOT recheck;
-    PERFORM pg_notify('runnel_projection', coalesce(NEW.projection_id, OLD.projection_id)::text);
-    RETURN NULL;
+    FROM runnel_internal.projection
+    WHERE projection_id = rechecked_id AND projection.id = projection_id
+        AND pg_has_role(runnel_internal.caller(), to_regrole(quote_ident(projection.owner))::oid, 'USAGE');
+    PERFORM pg_notify('runnel_projection', rechecked_id::text);
 END $$;
-
-CREATE TRIGGER retried
-    AFTER UPDATE OF retry ON runnel_internal.dead_letter
-    FOR EACH ROW WHEN (NEW.retry AND NOT OLD.retry) EXECUTE FUNCTION runnel_internal.recheck_dead_letters();
-CREATE TRIGGER dismissed
-    AFTER DELETE ON runnel_internal.dead_letter
-    FOR EACH ROW WHEN (OLD.status = 'FAILED') EXECUTE FUNCTION runnel_internal.recheck_dead_letters();
 
 -- The replay of a projection that runs in the writers' transactions is done at once, while they wait.
 CREATE FUNCTION runnel_internal.begin_replay() RETURNS trigger
@@ -1688,11 +1683,13 @@ CREATE FUNCTION runnel.retry_dead_letters(name text, "position" bigint DEFAULT N
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
+    owned_id bigint := runnel_internal.owned_projection(name);
     touched bigint;
 BEGIN
+    PERFORM runnel_internal.recheck_dead_letters(owned_id);
     UPDATE runnel_internal.dead_letter
     SET retry = true
-    WHERE projection_id = runnel_internal.owned_projection(retry_dead_letters.name) AND status = 'FAILED'
+    WHERE projection_id = owned_id AND status = 'FAILED'
         AND coalesce(dead_letter.position = retry_dead_letters.position, retry_dead_letters.position IS NULL);
     GET DIAGNOSTICS touched = ROW_COUNT;
     IF touched = 0 AND retry_dead_letters.position IS NOT NULL THEN
@@ -1705,9 +1702,12 @@ END $$;
 CREATE FUNCTION runnel.dismiss_dead_letter(name text, "position" bigint) RETURNS void
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
+DECLARE
+    owned_id bigint := runnel_internal.owned_projection(name);
 BEGIN
+    PERFORM runnel_internal.recheck_dead_letters(owned_id);
     DELETE FROM runnel_internal.dead_letter
-    WHERE projection_id = runnel_internal.owned_projection(dismiss_dead_letter.name) AND status = 'FAILED'
+    WHERE projection_id = owned_id AND status = 'FAILED'
         AND dead_letter.position = dismiss_dead_letter.position;
     IF NOT FOUND THEN
         PERFORM runnel_internal.no_dead_letter(dismiss_dead_letter.name, dismiss_dead_letter.position);
@@ -1848,6 +1848,7 @@ GRANT EXECUTE ON FUNCTION
     runnel_internal.projection_id(text),
     runnel_internal.owned_projection(text),
     runnel_internal.no_dead_letter(text, bigint),
+    runnel_internal.recheck_dead_letters(bigint),
     runnel_internal.latest_position(bigint)
 TO PUBLIC;
 REVOKE EXECUTE ON FUNCTION

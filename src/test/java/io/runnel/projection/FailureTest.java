@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.quarkus.test.junit.QuarkusTest;
 import io.runnel.SqlClient;
 import java.sql.SQLException;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
@@ -97,6 +99,32 @@ class FailureTest extends ProjectionFixture {
         client.awaitRow("SELECT FROM runnel.projections WHERE name = 'accounts' AND dead_letters = 0");
         awaitCaughtUp("accounts");
         assertThat(client.rows(ACCOUNTS)).containsExactly("1|20|{1,3}", "2|103|{2,4,6}", "3|1|{5}");
+    }
+
+    @Test
+    void retry_is_not_lost_that_is_asked_for_while_a_batch_finds_nothing_to_retry() throws Exception {
+        project("failure_policy => 'DEAD_LETTER'");
+        book(2, -5);
+        awaitCaughtUp("accounts");
+        client.run("SELECT runnel.pause_projection('accounts')");
+        client.run("UPDATE runnel_internal.projection_state SET recheck = true");
+        try (SqlClient batch = client()) {
+            batch.run("BEGIN; UPDATE runnel_internal.projection_state SET recheck = false");
+            CompletableFuture<Void> retry = CompletableFuture.runAsync(() -> retry("accounts"));
+            client.awaitRow("SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'");
+            batch.run("COMMIT");
+            retry.get(10, TimeUnit.SECONDS);
+        }
+        assertThat(client.rows("SELECT recheck FROM runnel_internal.projection_state"))
+                .containsExactly("t");
+    }
+
+    private void retry(String projection) {
+        try (SqlClient person = client()) {
+            person.run("SELECT runnel.retry_dead_letters('" + projection + "')");
+        } catch (SQLException thrown) {
+            throw new AssertionError(thrown);
+        }
     }
 
     @Test
