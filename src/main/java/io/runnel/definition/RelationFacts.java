@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Collectors;
 
 /** What the catalogs say about the relations of one query; filled by {@link RelationReader}. */
 final class RelationFacts implements SourceFacts {
@@ -45,7 +46,15 @@ final class RelationFacts implements SourceFacts {
         }
 
         private Relation parsed() {
-            return new Relation.Table(columns.stream().map(Column::name).toList(), refusal, provenKeys());
+            return new Relation.Table(
+                    columns.stream().map(Column::name).toList(), refusal, provenKeys(), provenNotNull());
+        }
+
+        private Set<Identifier> provenNotNull() {
+            return columns.stream()
+                    .filter(column -> column.notNull() && !inherited)
+                    .map(Column::name)
+                    .collect(Collectors.toSet());
         }
 
         private List<List<Identifier>> provenKeys() {
@@ -140,11 +149,6 @@ final class RelationFacts implements SourceFacts {
     @Override
     public ColumnType type(QualifiedName table, Identifier column) {
         return table(table).column(column).type();
-    }
-
-    @Override
-    public boolean notNull(QualifiedName table, Identifier column) {
-        return !table(table).inherited() && table(table).column(column).notNull();
     }
 
     @Override

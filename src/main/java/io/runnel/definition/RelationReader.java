@@ -62,7 +62,10 @@ final class RelationReader {
     private static final Sql COLUMNS = Sql.of("""
             SELECT a.attrelid::bigint AS relation, a.attnum::bigint AS number, a.attname::text AS name,
               a.atttypid::bigint AS type, a.attcollation::bigint AS collation,
-              a.attnotnull AS not_null, a.xmin::text AS version, a.attgenerated = 'v' AS virtual,
+              a.attnotnull AND NOT EXISTS (
+                SELECT FROM pg_constraint AS k
+                WHERE k.conrelid = a.attrelid AND k.contype = 'n' AND k.conkey = ARRAY[a.attnum] AND NOT k.convalidated
+              ) AS not_null, a.xmin::text AS version, a.attgenerated = 'v' AS virtual,
               a.atttypid || ' ' || a.atttypmod || ' ' || a.attcollation AS declared
             FROM pg_attribute AS a
             WHERE a.attrelid = ANY ($1::text::oid[]) AND a.attnum > 0 AND NOT a.attisdropped

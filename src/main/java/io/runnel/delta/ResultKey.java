@@ -39,7 +39,7 @@ public record ResultKey(List<Integer> columns, boolean nullable) {
                         key.stream()
                                 .map(column -> root.columns().indexOf(column))
                                 .toList(),
-                        key.stream().anyMatch(column -> !notNull(root, column, facts))));
+                        key.stream().anyMatch(column -> !root.notNull(column))));
     }
 
     private static Optional<List<Identifier>> keys(Operator operator, SourceFacts facts) {
@@ -109,8 +109,8 @@ public record ResultKey(List<Integer> columns, boolean nullable) {
         List<Identifier> all = new ArrayList<>();
         for (Operator input : join.inputs()) {
             Optional<List<Identifier>> key = keys(input, facts);
-            boolean distinct = key.isPresent()
-                    && (!join.full() || key.get().stream().allMatch(column -> notNull(input, column, facts)));
+            boolean distinct =
+                    key.isPresent() && (!join.full() || key.get().stream().allMatch(input::notNull));
             if (!distinct) {
                 return Optional.empty();
             }
@@ -147,36 +147,5 @@ public record ResultKey(List<Integer> columns, boolean nullable) {
             names.add(name.get());
         }
         return Optional.of(names);
-    }
-
-    private static boolean notNull(Operator operator, Identifier column, SourceFacts facts) {
-        if (operator instanceof Scan scan) {
-            return scan.reads().stream()
-                    .anyMatch(read -> read.name().equals(column) && facts.notNull(scan.table(), read.column()));
-        }
-        if (operator instanceof Projection projection) {
-            return projection.outputs().stream()
-                    .filter(output -> output.name().equals(column))
-                    .flatMap(output -> output.expression().asColumn().stream())
-                    .anyMatch(source -> notNull(projection.input(), source, facts));
-        }
-        if (operator instanceof Filter
-                || operator instanceof TimeMark
-                || operator instanceof Join
-                || operator instanceof Distinct
-                || operator instanceof Window
-                || operator instanceof Limit) {
-            return operator.inputs().stream()
-                    .anyMatch(input -> input.columns().contains(column) && notNull(input, column, facts));
-        }
-        if (operator instanceof OuterJoin join) {
-            return !join.full() && notNull(join.left(), column, facts);
-        }
-        if (operator instanceof MarkJoin join) {
-            return column.equals(join.mark()) || notNull(join.left(), column, facts);
-        }
-        return operator instanceof Aggregation aggregation
-                && aggregation.keys().contains(column)
-                && notNull(aggregation.input(), column, facts);
     }
 }

@@ -10,8 +10,6 @@ public interface SourceFacts {
 
     ColumnType type(QualifiedName table, Identifier column);
 
-    boolean notNull(QualifiedName table, Identifier column);
-
     /** The columns of the table's primary key and of its other unique, immediate keys without nullable columns. */
     List<List<Identifier>> keys(QualifiedName table);
 }

@@ -83,6 +83,11 @@ public record Aggregation(Operator input, List<Identifier> keys, List<AggregateC
     }
 
     @Override
+    public boolean notNull(Identifier column) {
+        return keys.contains(column) && input.notNull(column);
+    }
+
+    @Override
     public List<Operator> inputs() {
         return List.of(input);
     }

@@ -43,6 +43,11 @@ public record Distinct(Operator input) implements Operator {
     }
 
     @Override
+    public boolean notNull(Identifier column) {
+        return input.notNull(column);
+    }
+
+    @Override
     public List<Operator> inputs() {
         return List.of(input);
     }

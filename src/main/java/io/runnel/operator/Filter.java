@@ -42,6 +42,11 @@ public record Filter(Operator input, Expression predicate) implements Operator {
     }
 
     @Override
+    public boolean notNull(Identifier column) {
+        return input.notNull(column);
+    }
+
+    @Override
     public List<Operator> inputs() {
         return List.of(input);
     }

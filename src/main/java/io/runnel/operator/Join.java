@@ -85,6 +85,11 @@ public record Join(List<Operator> inputs, Optional<Expression> condition) implem
     }
 
     @Override
+    public boolean notNull(Identifier column) {
+        return inputs.stream().anyMatch(input -> input.columns().contains(column) && input.notNull(column));
+    }
+
+    @Override
     public Sql delta(Deltas deltas) {
         Set<Integer> remembered = new TreeSet<>();
         Set<Integer> others = new TreeSet<>();

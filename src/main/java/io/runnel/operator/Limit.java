@@ -99,6 +99,11 @@ public record Limit(
     }
 
     @Override
+    public boolean notNull(Identifier column) {
+        return input.notNull(column);
+    }
+
+    @Override
     public List<Operator> inputs() {
         return List.of(input);
     }

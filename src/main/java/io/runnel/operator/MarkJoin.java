@@ -55,6 +55,11 @@ public record MarkJoin(Operator left, Operator right, Expression condition, Iden
     }
 
     @Override
+    public boolean notNull(Identifier column) {
+        return column.equals(mark) || left.notNull(column);
+    }
+
+    @Override
     public List<Operator> inputs() {
         return List.of(left, right);
     }

@@ -59,6 +59,11 @@ public sealed interface Operator
     /** The operators that it reads, in order. */
     List<Operator> inputs();
 
+    /** Whether a column of this operator is proven never to be null. */
+    default boolean notNull(Identifier column) {
+        return false;
+    }
+
     /** Why this operator, regardless of its inputs, cannot be maintained incrementally. */
     default Optional<Unsupported> unsupported() {
         return Optional.empty();

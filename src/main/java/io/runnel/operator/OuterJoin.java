@@ -58,6 +58,11 @@ public record OuterJoin(Operator left, Operator right, Expression condition, boo
     }
 
     @Override
+    public boolean notNull(Identifier column) {
+        return !full && left.columns().contains(column) && left.notNull(column);
+    }
+
+    @Override
     public List<Operator> inputs() {
         return List.of(left, right);
     }

@@ -66,6 +66,14 @@ public record Projection(Operator input, List<Output> outputs) implements Operat
     }
 
     @Override
+    public boolean notNull(Identifier column) {
+        return outputs.stream()
+                .filter(output -> output.name().equals(column))
+                .flatMap(output -> output.expression().asColumn().stream())
+                .anyMatch(input::notNull);
+    }
+
+    @Override
     public List<Operator> inputs() {
         return List.of(input);
     }

@@ -25,8 +25,12 @@ public record Scan(QualifiedName table, List<Read> reads) implements Operator {
             FROM {} AS t""";
     private static final String RENAMED = "t.{} AS {}";
 
-    /** A column of the source under its name in the tree. */
-    public record Read(Identifier column, Identifier name) {}
+    /**
+     * A column of the source under its name in the tree.
+     *
+     * @param notNull whether the source accepts no nulls in it
+     */
+    public record Read(Identifier column, Identifier name, boolean notNull) {}
 
     public Scan {
         reads = List.copyOf(reads);
@@ -50,6 +54,11 @@ public record Scan(QualifiedName table, List<Read> reads) implements Operator {
     @Override
     public List<Identifier> columns() {
         return reads.stream().map(Read::name).toList();
+    }
+
+    @Override
+    public boolean notNull(Identifier column) {
+        return reads.stream().anyMatch(read -> read.name().equals(column) && read.notNull());
     }
 
     @Override

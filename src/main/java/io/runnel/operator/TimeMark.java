@@ -93,6 +93,11 @@ public record TimeMark(Operator input, Comparison comparison) implements Operato
     }
 
     @Override
+    public boolean notNull(Identifier column) {
+        return !column.equals(comparison.mark()) && input.notNull(column);
+    }
+
+    @Override
     public List<Operator> inputs() {
         return List.of(input);
     }

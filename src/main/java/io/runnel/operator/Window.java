@@ -74,6 +74,11 @@ public record Window(Operator input, List<Identifier> keys, List<Identifier> kep
     }
 
     @Override
+    public boolean notNull(Identifier column) {
+        return input.columns().contains(column) && input.notNull(column);
+    }
+
+    @Override
     public List<Operator> inputs() {
         return List.of(input);
     }

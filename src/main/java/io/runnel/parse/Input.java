@@ -12,6 +12,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Supplier;
 
 /** An item of FROM: knows its columns by the names that the query uses. Owned by one parse. */
@@ -46,6 +47,7 @@ sealed interface Input permits Input.Table, Input.Nested, Input.Domain, Input.Un
         private final QualifiedName name;
         private final List<Identifier> columns;
         private final List<List<Identifier>> keys;
+        private final Set<Identifier> notNull;
         private final List<Identifier> labels;
         private final Optional<Unsupported> refusal;
         private final Build build;
@@ -60,6 +62,7 @@ sealed interface Input permits Input.Table, Input.Nested, Input.Domain, Input.Un
             this.name = name;
             this.columns = table.columns();
             this.keys = table.keys();
+            this.notNull = table.notNull();
             this.labels = labels;
             this.refusal = refusal;
             this.build = build;
@@ -98,7 +101,8 @@ sealed interface Input permits Input.Table, Input.Nested, Input.Domain, Input.Un
             List<Scan.Read> scanned = new ArrayList<>();
             for (int i = 0; i < columns.size(); i++) {
                 if (reads.containsKey(i)) {
-                    scanned.add(new Scan.Read(columns.get(i), reads.get(i)));
+                    Identifier column = columns.get(i);
+                    scanned.add(new Scan.Read(column, reads.get(i), notNull.contains(column)));
                 }
             }
             Scan scan = new Scan(name, scanned);

@@ -3,6 +3,7 @@ package io.runnel.parse;
 import io.runnel.operator.Expression;
 import io.runnel.operator.Filter;
 import io.runnel.operator.Operator;
+import io.runnel.operator.OuterJoin;
 import io.runnel.operator.Projection;
 import io.runnel.parse.Build.Tree;
 import io.runnel.parse.Mentions.Free;
@@ -136,6 +137,11 @@ record KeyedQuery(
                             + " rule here",
                     first);
         }
+    }
+
+    /** Rows outside with those that are meant for them, or with nulls. */
+    static Operator joined(Operator outside, Operator rows, Expression meant) {
+        return new OuterJoin(outside, rows, NullSafeEquality.simplified(meant, List.of(outside, rows)), false);
     }
 
     /** Whether a row is meant for a row outside. */

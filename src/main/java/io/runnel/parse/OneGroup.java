@@ -4,7 +4,6 @@ import io.runnel.operator.AggregateCall;
 import io.runnel.operator.Expression;
 import io.runnel.operator.Join;
 import io.runnel.operator.Operator;
-import io.runnel.operator.OuterJoin;
 import io.runnel.parse.Mentions.Free;
 import io.runnel.parse.Mentions.Uses;
 import io.runnel.parse.Scalar.Aggregate;
@@ -115,7 +114,7 @@ record OneGroup(Link link, Set<Identifier> adds, List<Expression> values, Option
             Operator groups = aggregation.operator(rows.operator());
             return names.isEmpty()
                     ? new Join(List.of(left, groups), Optional.empty())
-                    : new OuterJoin(left, groups, Condition.and(correlation.meant(names)), false);
+                    : KeyedQuery.joined(left, groups, Condition.and(correlation.meant(names)));
         };
         Set<Identifier> adds = new HashSet<>(names);
         List<AggregateCall> calls = aggregation.calls();

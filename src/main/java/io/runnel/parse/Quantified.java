@@ -76,7 +76,8 @@ final class Quantified {
         Expression condition = conditions.isEmpty() ? Expression.text("true") : Condition.and(conditions);
         links.add((left, rowsOutside) -> {
             rows.keys().bind(rowsOutside);
-            return new MarkJoin(left, rows.operator().get(), condition, mark);
+            Operator right = rows.operator().get();
+            return new MarkJoin(left, right, NullSafeEquality.simplified(condition, List.of(left, right)), mark);
         });
         marks.add(mark);
         return mark;

@@ -3,6 +3,7 @@ package io.runnel.parse;
 import io.runnel.sql.Identifier;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 
 /** Something that a name in FROM stands for. */
 public sealed interface Relation {
@@ -15,11 +16,15 @@ public sealed interface Relation {
      *
      * @param refusal why they cannot, if they cannot: "foreign tables have no change capture"
      * @param keys columns of its unique, immediate keys without nullable columns
+     * @param notNull columns that accept no nulls
      */
-    record Table(List<Identifier> columns, Optional<String> refusal, List<List<Identifier>> keys) implements Relation {
+    record Table(
+            List<Identifier> columns, Optional<String> refusal, List<List<Identifier>> keys, Set<Identifier> notNull)
+            implements Relation {
         public Table {
             columns = List.copyOf(columns);
             keys = List.copyOf(keys);
+            notNull = Set.copyOf(notNull);
         }
     }
 

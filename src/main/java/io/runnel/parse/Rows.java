@@ -100,7 +100,9 @@ sealed interface Rows {
                     .filter(condition -> condition.problem().isPresent() || condition.isTimed())
                     .toList();
             rest.removeAll(above);
-            Optional<Expression> condition = rest.isEmpty() ? Optional.empty() : Optional.of(Condition.all(rest));
+            Optional<Expression> condition = rest.isEmpty()
+                    ? Optional.empty()
+                    : Optional.of(NullSafeEquality.simplified(Condition.all(rest), filtered));
             return Condition.filtered(new Join(filtered, condition), above);
         }
     }
@@ -180,7 +182,9 @@ sealed interface Rows {
             Optional<Unsupported> problem = rest.stream()
                     .flatMap(condition -> condition.problem().stream())
                     .findFirst();
-            Expression condition = rest.isEmpty() ? Expression.text("true") : Condition.all(rest);
+            Expression condition = rest.isEmpty()
+                    ? Expression.text("true")
+                    : NullSafeEquality.simplified(Condition.all(rest), List.of(kept, padded));
             OuterJoin join = new OuterJoin(kept, padded, condition, full);
             return Condition.filtered(
                     problem.isEmpty() ? join : new Opaque(join.label(), join.inputs(), join.columns(), problem.get()),

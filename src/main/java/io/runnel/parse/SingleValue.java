@@ -5,7 +5,6 @@ import io.runnel.operator.Aggregation;
 import io.runnel.operator.Expression;
 import io.runnel.operator.Join;
 import io.runnel.operator.Operator;
-import io.runnel.operator.OuterJoin;
 import io.runnel.operator.Projection;
 import io.runnel.parse.Mentions.Free;
 import io.runnel.parse.Scalar.Aggregate;
@@ -100,7 +99,7 @@ final class SingleValue {
         Expression meant = keyed.meant().isEmpty() ? Expression.text("true") : Condition.and(keyed.meant());
         Link link = (left, base) -> {
             keyed.correlation().bind(base);
-            return new OuterJoin(left, keyed.operator().get(), meant, false);
+            return KeyedQuery.joined(left, keyed.operator().get(), meant);
         };
         Set<Identifier> adds = new HashSet<>(keyed.values());
         adds.addAll(keyed.keys());
@@ -130,7 +129,8 @@ final class SingleValue {
         Aggregation counts = new Aggregation(new Projection(keyed.operator().get(), outputs), keys, List.of(call));
         return keys.isEmpty()
                 ? new Join(List.of(left, counts), Optional.empty())
-                : new OuterJoin(left, counts, Condition.and(keyed.correlation().meant(keys)), false);
+                : KeyedQuery.joined(
+                        left, counts, Condition.and(keyed.correlation().meant(keys)));
     }
 
     /** The value, or how the row compares. */

@@ -272,7 +272,8 @@ final class OperatorExamples {
                 Stream.of(columns)
                         .map(column -> new Scan.Read(
                                 Identifier.of(column),
-                                Identifier.of(table.name().name() + " " + column)))
+                                Identifier.of(table.name().name() + " " + column),
+                                false))
                         .toList());
     }
 

@@ -21,6 +21,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 
 /** A PostgreSQL with the tables of {@code schema.sql} that prints queries as the parser expects them. */
 final class CanonicalDatabase implements AutoCloseable, Relations {
@@ -112,6 +113,14 @@ final class CanonicalDatabase implements AutoCloseable, Relations {
         return key.isEmpty() ? List.of() : List.of(key);
     }
 
+    private Set<Identifier> notNull(QualifiedName table) throws SQLException {
+        return strings("SELECT attname FROM pg_attribute WHERE attnotnull AND attnum > 0 AND attrelid = '"
+                        + table.sql().text() + "'::regclass")
+                .stream()
+                .map(Identifier::of)
+                .collect(Collectors.toSet());
+    }
+
     @Override
     public Optional<Relation> find(QualifiedName name) {
         if (name.schema().name().equals("pg_catalog")) {
@@ -136,7 +145,7 @@ final class CanonicalDatabase implements AutoCloseable, Relations {
                                                     .get(0)
                                             + ") q"),
                                     columns)
-                            : new Relation.Table(columns, Optional.empty(), keys(name)));
+                            : new Relation.Table(columns, Optional.empty(), keys(name), notNull(name)));
         } catch (SQLException e) {
             throw new IllegalStateException(e);
         }

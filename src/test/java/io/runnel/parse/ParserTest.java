@@ -25,7 +25,8 @@ class ParserTest {
     private static final Relation NOTES = new Relation.Table(
             List.of(Identifier.of("id"), Identifier.of("text")),
             Optional.of("foreign tables have no change capture"),
-            List.of());
+            List.of(),
+            Set.of());
     private static final Map<String, Relation> TABLES = Map.of(
             "t",
             table("id", "a", "b", "weight"),
@@ -37,7 +38,7 @@ class ParserTest {
             new Relation.View("SELECT id FROM ( SELECT e.id FROM public.endless e) q;", names("id")));
 
     private static Relation table(String... columns) {
-        return new Relation.Table(names(columns), Optional.empty(), List.of());
+        return new Relation.Table(names(columns), Optional.empty(), List.of(), Set.of());
     }
 
     private static List<Identifier> names(String... names) {
@@ -68,8 +69,8 @@ class ParserTest {
         ParsedQuery parsed = parse("b", "SELECT t.b FROM public.t WHERE (t.a > 1)");
         assertThat(only(parsed, Scan.class).reads())
                 .containsExactly(
-                        new Scan.Read(Identifier.of("a"), Identifier.of("a")),
-                        new Scan.Read(Identifier.of("b"), Identifier.of("b")));
+                        new Scan.Read(Identifier.of("a"), Identifier.of("a"), false),
+                        new Scan.Read(Identifier.of("b"), Identifier.of("b"), false));
     }
 
     @Test
@@ -105,7 +106,7 @@ class ParserTest {
         ParsedQuery parsed = parse("weight", "SELECT t.weight FROM public.t");
         assertThat(parsed.root().columns()).containsExactly(Identifier.of("weight_2"));
         assertThat(only(parsed, Scan.class).reads())
-                .containsExactly(new Scan.Read(Identifier.of("weight"), Identifier.of("weight_2")));
+                .containsExactly(new Scan.Read(Identifier.of("weight"), Identifier.of("weight_2"), false));
     }
 
     @Test
