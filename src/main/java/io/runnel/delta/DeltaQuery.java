@@ -6,6 +6,7 @@ import io.runnel.operator.Deltas;
 import io.runnel.operator.Distinct;
 import io.runnel.operator.Filter;
 import io.runnel.operator.Operator;
+import io.runnel.operator.OuterJoin;
 import io.runnel.operator.Projection;
 import io.runnel.operator.Recursion;
 import io.runnel.operator.Scan;
@@ -15,6 +16,7 @@ import io.runnel.sql.Identifier;
 import io.runnel.sql.QualifiedName;
 import io.runnel.sql.Sql;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -162,11 +164,17 @@ final class DeltaQuery implements Deltas {
     }
 
     @Override
-    public boolean scattered(Operator input) {
-        if (input instanceof Projection || input instanceof Filter) {
-            return scattered(input.inputs().get(0));
+    public boolean scattered(Operator input, Collection<Identifier> columns) {
+        if (input instanceof Projection projection) {
+            return scattered(projection.input(), projection.sources(columns));
         }
-        return lookups.has(input) && changed(input);
+        if (input instanceof Filter filter) {
+            return scattered(filter.input(), columns);
+        }
+        if (input instanceof OuterJoin join && !join.full()) {
+            return scattered(join.left(), columns);
+        }
+        return lookups.has(input, columns) && changed(input);
     }
 
     @Override

@@ -19,6 +19,7 @@ import io.runnel.operator.Window;
 import io.runnel.sql.Identifier;
 import io.runnel.sql.Sql;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -83,9 +84,11 @@ final class Lookups {
         return indexes;
     }
 
-    /** Whether rows of the operator's auxiliary table are looked up. */
-    boolean has(Operator operator) {
-        return columns.containsKey(operator);
+    /** Whether rows of the operator's auxiliary table are looked up by some of these columns. */
+    boolean has(Operator operator, Collection<Identifier> by) {
+        return columns.getOrDefault(operator, Set.of()).stream()
+                .flatMap(List::stream)
+                .anyMatch(by::contains);
     }
 
     private static boolean isPrefix(List<Identifier> some, List<Identifier> all) {
@@ -158,13 +161,7 @@ final class Lookups {
             return;
         }
         if (operator instanceof Projection projection) {
-            trace(
-                    projection.input(),
-                    projection.outputs().stream()
-                            .filter(output -> names.contains(output.name()))
-                            .flatMap(output -> output.expression().asColumn().stream())
-                            .distinct()
-                            .toList());
+            trace(projection.input(), projection.sources(names));
         } else if (operator instanceof UnionAll union) {
             for (Operator input : union.inputs()) {
                 trace(

@@ -3,6 +3,7 @@ package io.runnel.operator;
 import io.runnel.sql.Identifier;
 import io.runnel.sql.QualifiedName;
 import io.runnel.sql.Sql;
+import java.util.Collection;
 
 /**
  * What a delta rule may ask for: the changes and the states of its inputs, and its own auxiliary state.
@@ -23,11 +24,11 @@ public interface Deltas extends Types {
     Sql post(Operator input);
 
     /**
-     * Whether {@link #post} is the union of an auxiliary table, in which rows can be looked up, and of what the delta has
-     * changed. PostgreSQL pushes no join condition into a union; where one row is looked up at a time, a LATERAL query of
-     * its own has to say so.
+     * Whether {@link #post} is the union of an auxiliary table, in which rows can be looked up by some of these columns, and
+     * of what the delta has changed. PostgreSQL pushes no join condition into a union; where one row is looked up at a
+     * time, a query of its own has to say so, which OFFSET 0 keeps apart.
      */
-    boolean scattered(Operator input);
+    boolean scattered(Operator input, Collection<Identifier> columns);
 
     /** Whether {@link #pre} can be asked for: nothing below has changed, or auxiliary tables still show what was. */
     boolean remembered(Operator input);

@@ -170,7 +170,7 @@ final class GroupDelta {
                         WHERE m.stale AND ({}) AND (SELECT bool_or({}) FROM {} AS m WHERE m.stale)""",
                         merged,
                         Sql.of(
-                                deltas.scattered(aggregation.input()) ? LOOKED_UP : JOINED,
+                                deltas.scattered(aggregation.input(), keys) ? LOOKED_UP : JOINED,
                                 post,
                                 Keys.equal(row, group, keys)),
                         merged,

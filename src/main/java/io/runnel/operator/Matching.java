@@ -34,6 +34,7 @@ final class Matching {
     private static final Identifier RIGHT = Identifier.of("r");
     private static final Identifier NUMBER = Identifier.of("number");
     private static final String EXISTS = "EXISTS (SELECT FROM {} AS r WHERE {})";
+    private static final String LOOKED_UP = "EXISTS (SELECT FROM {} AS r WHERE {} OFFSET 0)";
     private static final String REDUCED = "(SELECT {} FROM {} AS r)";
     private static final String NUMBERED = "SELECT d.*, row_number() OVER () AS number\nFROM ({}) AS d";
     private static final String PAIRS =
@@ -72,7 +73,8 @@ final class Matching {
 
     /** As {@link #exists}, in the post-state. */
     Sql exists(Identifier row) {
-        return exists(left, condition, row, deltas.post(right));
+        boolean scattered = deltas.scattered(right, condition.references());
+        return Sql.of(scattered ? LOOKED_UP : EXISTS, deltas.post(right), condition(left, condition, row));
     }
 
     /** The rows of the left input whose {@code s} has changed, one for each image, with {@link #COPIES} and {@link #CHANGE}. */

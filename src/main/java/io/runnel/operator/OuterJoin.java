@@ -94,7 +94,7 @@ public record OuterJoin(Operator left, Operator right, Expression condition, boo
 
     @Override
     public Sql post(Deltas deltas) {
-        if (full || !deltas.scattered(right)) {
+        if (full || !deltas.scattered(right, condition.references())) {
             return result(deltas::post);
         }
         return Sql.of(LOOKED_UP, outputs(), deltas.post(left), deltas.post(right), on());

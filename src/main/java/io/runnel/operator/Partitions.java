@@ -144,8 +144,8 @@ final class Partitions {
         if (keys.isEmpty()) {
             return Sql.of(ALL, post, touched);
         }
-        Sql equal =
-                Sql.of(deltas.scattered(input) ? LOOKED_UP : RESTRICTED, touched, post, Keys.equal(ROW, TOUCHED, keys));
+        Sql equal = Sql.of(
+                deltas.scattered(input, keys) ? LOOKED_UP : RESTRICTED, touched, post, Keys.equal(ROW, TOUCHED, keys));
         return Sql.of(
                 OF_NULLS,
                 equal,

@@ -3,6 +3,7 @@ package io.runnel.operator;
 import io.runnel.sql.Identifier;
 import io.runnel.sql.Sql;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 
 /**
@@ -57,6 +58,15 @@ public record Projection(Operator input, List<Output> outputs) implements Operat
         return outputs.stream()
                 .filter(output -> output.expression().asColumn().isEmpty())
                 .map(Output::name)
+                .toList();
+    }
+
+    /** The columns of the input that these columns of the projection are, without those that are computed. */
+    public List<Identifier> sources(Collection<Identifier> columns) {
+        return outputs.stream()
+                .filter(output -> columns.contains(output.name()))
+                .flatMap(output -> output.expression().asColumn().stream())
+                .distinct()
                 .toList();
     }
 
