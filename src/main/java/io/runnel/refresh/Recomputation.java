@@ -17,36 +17,43 @@ record Recomputation(Session session, MaintenancePlan plan) {
 
     /** Makes the visible table equal to the query, writing the differences only, unless it is empty. */
     Uni<Written> contents() {
+        return equal(plan.delta().map(DeltaPlan::contents).orElseGet(this::query));
+    }
+
+    /** As {@link #contents}, without a look at the auxiliary tables. */
+    Uni<Written> visible() {
+        return equal(query());
+    }
+
+    private Uni<Written> equal(Sql rows) {
         return session.one(Sql.of(
                         "SELECT EXISTS (SELECT FROM {}) AS filled",
                         plan.target().table()))
-                .flatMap(row -> row.orElseThrow().truth("filled") ? differences() : fill());
+                .flatMap(row -> row.orElseThrow().truth("filled") ? differences(rows) : fill(rows));
     }
 
-    private Uni<Written> fill() {
+    private Uni<Written> fill(Sql rows) {
         Sql insert = Sql.of(
                 "WITH filled AS (INSERT INTO {} ({}) {} RETURNING 1) SELECT count(*) AS inserted FROM filled",
                 plan.target().table(),
                 plan.target().columns(),
-                rows());
+                rows);
         return session.one(insert)
                 .map(row -> new Written(row.orElseThrow().number("inserted"), 0, 0))
                 .call(written ->
                         session.execute(Sql.of("ANALYZE {}", plan.target().table())));
     }
 
-    private Uni<Written> differences() {
-        return session.one(DeltaPlan.differences(plan.target(), rows()))
+    private Uni<Written> differences(Sql rows) {
+        return session.one(DeltaPlan.differences(plan.target(), rows))
                 .flatMap(row -> Written.of(plan, row.orElseThrow()));
     }
 
-    private Sql rows() {
+    private Sql query() {
         List<Sql> columns = plan.viewColumns().stream()
                 .map(column -> Sql.of("v.{}", column))
                 .toList();
-        return plan.delta()
-                .map(DeltaPlan::contents)
-                .orElseGet(() -> Sql.of("SELECT {} FROM {} AS v", columns, plan.view()));
+        return Sql.of("SELECT {} FROM {} AS v", columns, plan.view());
     }
 
     /** Computes the auxiliary tables anew; to be done before {@link #contents}, which reads them. */

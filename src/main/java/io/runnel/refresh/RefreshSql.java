@@ -44,8 +44,8 @@ final class RefreshSql {
               UPDATE runnel_internal.frontier
               SET snapshot = $2::text::pg_snapshot, origin = runnel_internal.origin(),
                 refreshed_at = $12::text::timestamptz, evaluated_at = CASE WHEN $13 THEN now() END,
-                refresh_rows = $3, refresh_requests = $4, reinitialize_requests = $5, consecutive_errors = 0,
-                last_error = NULL, last_error_code = NULL, last_error_hint = NULL
+                refresh_rows = $3, refresh_requests = $4, reinitialize_requests = $5, recomputed_in_a_row = $14::bigint,
+                consecutive_errors = 0, last_error = NULL, last_error_code = NULL, last_error_hint = NULL
               WHERE stream_table_id = $1
             )
             INSERT INTO runnel_internal.refresh_history (stream_table_id, started_at, duration_seconds, mode, reason,

@@ -24,6 +24,8 @@ import org.jboss.logging.Logger;
  * <p>Before the snapshot is taken the stream table's advisory lock excludes other refreshes of it, and ACCESS SHARE locks
  * keep its sources from being truncated or rewritten, which is not MVCC-safe. The query runs with the owner's rights and
  * under the settings of the session that defined it.
+ *
+ * <p>While refreshes compute everything anew because that is cheaper, all but the first leave the auxiliary tables alone.
  */
 @ApplicationScoped
 public class Refresher {
@@ -34,6 +36,7 @@ public class Refresher {
     /** How often a refresh that finds another one running, or its definition changed, is tried again. */
     public static final int ATTEMPTS_MAX = 30;
 
+    private static final String AGAIN = "the auxiliary tables are computed again: ";
     private static final Logger LOG = Logger.getLogger(Refresher.class);
 
     /** Whether every refresh is compared with the query before it commits; costs a recomputation. */
@@ -175,18 +178,34 @@ public class Refresher {
         }
         Optional<String> reason = fullReason.or(() -> situation.fullReason(plan));
         if (reason.isPresent()) {
-            return full(session, plan, situation, new PlanChoice(true, reason.get()), false);
+            return full(session, plan, situation, new PlanChoice(true, reason.get()), Extent.ALL);
         }
         if (situation.changes() == 0 && !plan.timed()) {
             return nothing(session, plan, situation);
         }
         if (!plan.delta().orElseThrow().reads(situation.changed())) {
-            return advance(session, plan, situation, "DIFFERENTIAL", "changes", Written.NOTHING);
+            return advance(
+                    session, plan, situation, "DIFFERENTIAL", "changes", Written.NOTHING, situation.recomputedInARow());
         }
-        return costs.choose(session, plan, situation)
-                .flatMap(choice -> choice.full()
-                        ? full(session, plan, situation, choice, true)
-                        : differential(session, plan, situation, choice));
+        return costs.choose(session, plan, situation).flatMap(choice -> {
+            if (choice.full()) {
+                Extent extent = situation.recomputedInARow() > 0 ? Extent.VISIBLE : Extent.CHOSEN;
+                return full(session, plan, situation, choice, extent);
+            }
+            return situation.stale(plan)
+                    ? full(session, plan, situation, new PlanChoice(true, AGAIN + choice.reason()), Extent.ALL)
+                    : differential(session, plan, situation, choice);
+        });
+    }
+
+    /** What a refresh in full computes. */
+    private enum Extent {
+        /** Everything, because changes cannot be applied. */
+        ALL,
+        /** Everything, because that is cheaper than to apply the changes. */
+        CHOSEN,
+        /** The visible table alone, because it has been cheaper before: nobody knows when changes will be applied again. */
+        VISIBLE
     }
 
     private Uni<RefreshReport> differential(
@@ -200,7 +219,7 @@ public class Refresher {
                 .call(written -> check(session, plan))
                 .flatMap(written -> situation.changes() == 0 && written.rows() == 0
                         ? later(session, plan, situation)
-                        : advance(session, plan, situation, "DIFFERENTIAL", choice.reason(), written));
+                        : advance(session, plan, situation, "DIFFERENTIAL", choice.reason(), written, 0));
     }
 
     private Uni<Void> check(Session session, MaintenancePlan plan) {
@@ -226,17 +245,25 @@ public class Refresher {
                 : Uni.createFrom().item(report);
     }
 
-    /** @param chosen whether the changes could have been applied instead */
     private Uni<RefreshReport> full(
-            Session session, MaintenancePlan plan, Situation situation, PlanChoice choice, boolean chosen) {
+            Session session, MaintenancePlan plan, Situation situation, PlanChoice choice, Extent extent) {
+        boolean chosen = extent != Extent.ALL;
         long began = System.nanoTime();
         Recomputation anew = new Recomputation(session, plan);
-        return asOwner(session, plan, anew::auxiliaries)
-                .flatMap(computed -> asOwner(session, plan, anew::contents))
-                .call(written -> costs.anew(session, plan, situation, PlanChoice.secondsSince(began), chosen))
+        Uni<Written> computed = extent == Extent.VISIBLE
+                ? asOwner(session, plan, anew::visible)
+                : asOwner(session, plan, anew::auxiliaries).flatMap(done -> asOwner(session, plan, anew::contents));
+        return computed.call(written -> costs.anew(session, plan, situation, PlanChoice.secondsSince(began), chosen))
                 .call(written -> anew.standings(situation))
                 .call(written -> session.query(RefreshSql.ACTIVATE, plan.id()))
-                .flatMap(written -> advance(session, plan, situation, "FULL", choice.reason(), written));
+                .flatMap(written -> advance(
+                        session,
+                        plan,
+                        situation,
+                        "FULL",
+                        choice.reason(),
+                        written,
+                        chosen ? situation.recomputedInARow() + 1 : 0));
     }
 
     private Uni<Written> apply(Session session, MaintenancePlan plan, Sql delta, Situation situation) {
@@ -259,7 +286,13 @@ public class Refresher {
     }
 
     private Uni<RefreshReport> advance(
-            Session session, MaintenancePlan plan, Situation situation, String mode, String reason, Written written) {
+            Session session,
+            MaintenancePlan plan,
+            Situation situation,
+            String mode,
+            String reason,
+            Written written,
+            long recomputedInARow) {
         return session.one(
                         RefreshSql.ADVANCE,
                         plan.id(),
@@ -274,7 +307,8 @@ public class Refresher {
                         written.updated(),
                         written.deleted(),
                         situation.snapshotAt(),
-                        plan.timeDependent())
+                        plan.timeDependent(),
+                        recomputedInARow)
                 .map(row -> new RefreshReport(
                         mode,
                         reason,

@@ -26,6 +26,7 @@ import java.util.Set;
  * @param named whether the sources, their columns and the stream table have the names that the plan was made for, and it
  *     its owner
  * @param outdated whether the sources are no longer what the stream table was built upon
+ * @param recomputedInARow how many refreshes before this one have computed everything anew because that was cheaper
  * @param standings for each source its partitions or children, the files of both, and the versions of its triggers if others than
  *     the service touched them
  * @param unseen whether these are not those of the last refresh in full, so that there may be changes that no trigger has
@@ -37,6 +38,7 @@ record Situation(
         String snapshot,
         String snapshotAt,
         Optional<String> evaluatedAt,
+        long recomputedInARow,
         long changes,
         Set<QualifiedName> changed,
         boolean truncated,
@@ -55,6 +57,7 @@ record Situation(
     private static final String READ = """
             SELECT f.snapshot::text AS frontier, pg_current_snapshot()::text AS snapshot,
               statement_timestamp()::text AS snapshot_at, f.evaluated_at::text AS evaluated_at,
+              f.recomputed_in_a_row::bigint AS recomputed_in_a_row,
               f.origin IS DISTINCT FROM runnel_internal.origin() AS "foreign",
               s.version, s.refresh_requests, s.reinitialize_requests,
               f.refresh_requests AS served_refresh_requests, f.reinitialize_requests AS served_reinitialize_requests,
@@ -170,6 +173,7 @@ record Situation(
                 row.text("snapshot"),
                 row.text("snapshot_at"),
                 row.optionalText("evaluated_at"),
+                row.number("recomputed_in_a_row"),
                 changes,
                 Set.copyOf(changed),
                 truncations > 0,
@@ -184,6 +188,13 @@ record Situation(
                 row.number("served_refresh_requests"),
                 row.number("reinitialize_requests"),
                 row.number("served_reinitialize_requests"));
+    }
+
+    /** Whether the auxiliary tables are those of an earlier frontier, see {@link Refresher}. */
+    boolean stale(MaintenancePlan plan) {
+        return recomputedInARow > 1
+                && plan.delta().isPresent()
+                && !plan.delta().get().auxiliaryTables().isEmpty();
     }
 
     boolean requested() {

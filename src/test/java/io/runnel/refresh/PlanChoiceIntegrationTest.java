@@ -52,6 +52,36 @@ class PlanChoiceIntegrationTest {
     }
 
     @Test
+    void auxiliary_tables_are_left_alone_while_everything_is_computed_anew() throws SQLException {
+        create("AUTO");
+        change(ROWS);
+        String first = auxiliary();
+        change(ROWS - 1);
+        assertThat(last()).startsWith("FULL|");
+        assertThat(auxiliary()).isEqualTo(first);
+        change(10);
+        assertThat(last()).isEqualTo("FULL|the auxiliary tables are computed again: changes");
+        assertThat(auxiliary()).isNotEqualTo(first);
+        change(10);
+        assertThat(last()).isEqualTo("DIFFERENTIAL|changes");
+        change(ROWS);
+        change(ROWS);
+        client.run("SELECT runnel.alter_stream_table('choice', refresh_mode => 'DIFFERENTIAL')");
+        change(10);
+        change(10);
+        assertThat(last()).isEqualTo("DIFFERENTIAL|changes");
+    }
+
+    /** What the youngest auxiliary table holds. */
+    private String auxiliary() throws SQLException {
+        String table = client.rows("SELECT oid::regclass FROM pg_class WHERE relname LIKE 'state\\_%' AND relkind = 'r'"
+                        + " ORDER BY oid DESC LIMIT 1")
+                .get(0);
+        return client.rows("SELECT md5(string_agg(s::text, ',' ORDER BY s::text)) FROM " + table + " AS s")
+                .get(0);
+    }
+
+    @Test
     void what_refreshes_have_cost_decides() throws SQLException {
         create("AUTO");
         change(2_000);
