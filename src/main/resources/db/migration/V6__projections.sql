@@ -56,7 +56,9 @@ CREATE TABLE runnel_internal.projection (
     rebuilds bigint NOT NULL DEFAULT 0,
     created_at timestamptz NOT NULL DEFAULT now(),
     -- Null while nothing is recorded for it, because it runs in the writers' transactions.
-    log_id integer REFERENCES runnel_internal.event_log
+    log_id integer REFERENCES runnel_internal.event_log,
+    -- The projection that this one rebuilds side by side; people do not see it as one of its own.
+    rebuild_of bigint UNIQUE REFERENCES runnel_internal.projection ON DELETE CASCADE
 );
 CREATE INDEX ON runnel_internal.projection (log_id);
 
@@ -73,6 +75,8 @@ CREATE TABLE runnel_internal.projection_state (
     events_handled bigint NOT NULL DEFAULT 0,
     last_event_at timestamptz,
     updated_at timestamptz NOT NULL DEFAULT now(),
+    -- Until when it stands still, so that its rebuild can catch up.
+    held_until timestamptz,
     -- Attempts at the event at this position that have failed.
     failing_position bigint,
     attempts integer NOT NULL DEFAULT 0,
@@ -125,7 +129,7 @@ CREATE POLICY owned ON runnel_internal.projection TO PUBLIC
     WITH CHECK (pg_has_role(current_user, to_regrole(quote_ident(owner))::oid, 'USAGE'));
 GRANT SELECT, DELETE ON runnel_internal.projection TO PUBLIC;
 GRANT INSERT (name, relation, position_column, type_column, entity_column, time_column, handlers, ignored_types, targets,
-        mode, schedule, batch_size, failure_policy, attempts_max, start_from, search_path, time_zone)
+        mode, schedule, batch_size, failure_policy, attempts_max, start_from, search_path, time_zone, rebuild_of)
     ON runnel_internal.projection TO PUBLIC;
 GRANT UPDATE (handlers, ignored_types, search_path, time_zone, schedule, batch_size, failure_policy, attempts_max,
         wanted, resumptions, rebuilds)
@@ -575,6 +579,12 @@ BEGIN
     EXECUTE format('CREATE OR REPLACE FUNCTION runnel_internal.%I() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER %s AS %L',
         'insert_' || built.id, settings,
         format(E'DECLARE\n  handled boolean;\nBEGIN\n  handled := runnel_internal.%I(NEW);\n  RETURN NULL;\nEND', 'handle_' || built.id));
+    IF built.rebuild_of IS NOT NULL THEN
+        EXECUTE format('CREATE OR REPLACE FUNCTION runnel_internal.%I(targets oid[], copies oid[], shadow text) RETURNS bigint[] '
+            'LANGUAGE plpgsql SECURITY DEFINER %s SET extra_float_digits = 1 AS %L',
+            'exchange_' || built.id, settings, runnel_internal.exchange_body());
+        EXECUTE format('ALTER FUNCTION runnel_internal.%I SET runnel.shadow = %L', 'apply_' || built.id, built.rebuild_of);
+    END IF;
     FOR made IN SELECT runnel_internal.projection_functions(built.id) LOOP
         EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', made);
         IF built.owner <> service THEN
@@ -593,7 +603,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     FROM pg_proc
     WHERE pronamespace = 'runnel_internal'::regnamespace
         -- As names, for the index.
-        AND proname IN (('handle_' || projection_id)::name, ('apply_' || projection_id)::name, ('insert_' || projection_id)::name)
+        AND proname IN (('handle_' || projection_id)::name, ('apply_' || projection_id)::name, ('insert_' || projection_id)::name,
+            ('exchange_' || projection_id)::name)
 $$;
 
 -- ---------------------------------------------------------------------------------------------------------------------
@@ -831,6 +842,8 @@ BEGIN
         RETURN '{"outcome": "GONE"}';
     ELSIF state.suspended THEN
         RETURN '{"outcome": "SUSPENDED"}';
+    ELSIF state.held_until > clock_timestamp() THEN
+        RETURN '{"outcome": "WAITING"}';
     END IF;
     blocked := runnel_internal.broken(projection, state);
     IF blocked IS NOT NULL THEN
@@ -1106,6 +1119,16 @@ BEGIN
             MESSAGE = format('a right is missing on event log %s', NEW.relation::regclass),
             HINT = format('GRANT SELECT, TRIGGER ON %s TO %I.', NEW.relation::regclass, current_user);
     END IF;
+    IF NEW.rebuild_of IS NOT NULL AND NOT EXISTS (
+        SELECT FROM runnel_internal.projection AS original
+        WHERE original.id = NEW.rebuild_of AND original.mode = 'ASYNCHRONOUS' AND NEW.mode = 'ASYNCHRONOUS'
+            AND (original.owner, original.relation, original.position_column)
+                = (NEW.owner, NEW.relation, NEW.position_column))
+    THEN
+        RAISE insufficient_privilege USING
+            MESSAGE = 'a projection is rebuilt by its owner',
+            HINT = 'Use SET ROLE to become its owner.';
+    END IF;
     PERFORM runnel_internal.build_projection(NEW);
     IF NEW.mode = 'ASYNCHRONOUS' THEN
         UPDATE runnel_internal.projection
@@ -1180,6 +1203,11 @@ BEGIN
     FOR made IN SELECT runnel_internal.projection_functions(OLD.id) LOOP
         PERFORM runnel_internal.alter_log(OLD.relation, format('DROP FUNCTION IF EXISTS %s CASCADE', made));
     END LOOP;
+    IF OLD.rebuild_of IS NOT NULL THEN
+        PERFORM runnel_internal.alter_log(OLD.relation, format(
+            'DROP FUNCTION IF EXISTS runnel_internal.%I() CASCADE', 'guard_' || OLD.rebuild_of));
+        EXECUTE format('DROP SCHEMA IF EXISTS %I CASCADE', runnel_internal.shadow_schema(OLD.rebuild_of));
+    END IF;
     PERFORM pg_notify('runnel_projection', OLD.id::text);
     RETURN OLD;
 END $$;
@@ -1517,7 +1545,7 @@ END $$;
 
 CREATE FUNCTION runnel_internal.projection_id(name_wanted text) RETURNS bigint
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    SELECT id FROM runnel_internal.projection WHERE name = name_wanted
+    SELECT id FROM runnel_internal.projection WHERE name = name_wanted AND rebuild_of IS NULL
 $$;
 
 -- The projection of that name, for its owner; row-level security hides those of others.
@@ -1536,6 +1564,35 @@ BEGIN
             HINT = 'Use SET ROLE to become its owner.';
     END IF;
     RETURN found_id;
+END $$;
+
+-- A projection with other handlers; null leaves what there is.
+CREATE FUNCTION runnel_internal.with_handlers(
+    stored runnel_internal.projection, handlers jsonb, default_handler text, ignored_types text[]
+) RETURNS runnel_internal.projection
+LANGUAGE plpgsql AS $$
+#variable_conflict use_variable
+BEGIN
+    IF handlers IS NOT NULL OR default_handler IS NOT NULL THEN
+        stored.handlers := runnel_internal.checked_handlers(
+            (SELECT pg_catalog.format('%I.%I', nspname, relname)
+             FROM pg_catalog.pg_class
+             JOIN pg_catalog.pg_namespace ON pg_namespace.oid = relnamespace
+             WHERE pg_class.oid = stored.relation),
+            coalesce(handlers, (
+                SELECT coalesce(pg_catalog.jsonb_agg(handler - 'statements'), '[]')
+                FROM pg_catalog.jsonb_array_elements(stored.handlers) AS handler
+                WHERE handler ? 'types')),
+            coalesce(default_handler, (
+                SELECT handler ->> 'sql'
+                FROM pg_catalog.jsonb_array_elements(stored.handlers) AS handler
+                WHERE NOT handler ? 'types')));
+        stored.search_path := runnel_internal.named_schemas();
+        stored.time_zone := pg_catalog.current_setting('TimeZone');
+    END IF;
+    stored.ignored_types := coalesce(ignored_types, stored.ignored_types);
+    PERFORM runnel_internal.check_types(stored.relation, stored.type_column, stored.handlers, stored.ignored_types);
+    RETURN stored;
 END $$;
 
 -- Null leaves a property as it is. New handlers apply from the next event on; use runnel.rebuild_projection for the others.
@@ -1568,25 +1625,10 @@ BEGIN
             MESSAGE = 'invalid batch size or number of attempts',
             HINT = 'Use 1 to 100000, and 1 or more.';
     END IF;
-    IF handlers IS NOT NULL OR default_handler IS NOT NULL THEN
-        stored.handlers := runnel_internal.checked_handlers(
-            (SELECT pg_catalog.format('%I.%I', nspname, relname)
-             FROM pg_catalog.pg_class
-             JOIN pg_catalog.pg_namespace ON pg_namespace.oid = relnamespace
-             WHERE pg_class.oid = stored.relation),
-            coalesce(handlers, (
-                SELECT coalesce(pg_catalog.jsonb_agg(handler - 'statements'), '[]')
-                FROM pg_catalog.jsonb_array_elements(stored.handlers) AS handler
-                WHERE handler ? 'types')),
-            coalesce(default_handler, (
-                SELECT handler ->> 'sql'
-                FROM pg_catalog.jsonb_array_elements(stored.handlers) AS handler
-                WHERE NOT handler ? 'types')));
-        stored.search_path := runnel_internal.named_schemas();
-        stored.time_zone := pg_catalog.current_setting('TimeZone');
+    IF handlers IS NOT NULL OR default_handler IS NOT NULL OR ignored_types IS NOT NULL THEN
+        PERFORM runnel_internal.refuse_while_rebuilt(altered_id, name);
+        stored := runnel_internal.with_handlers(stored, handlers, default_handler, ignored_types);
     END IF;
-    stored.ignored_types := coalesce(ignored_types, stored.ignored_types);
-    PERFORM runnel_internal.check_types(stored.relation, stored.type_column, stored.handlers, stored.ignored_types);
     UPDATE runnel_internal.projection
     SET handlers = stored.handlers, ignored_types = stored.ignored_types, search_path = stored.search_path,
         time_zone = stored.time_zone, schedule = stored.schedule, failure_policy = stored.failure_policy,
@@ -1789,10 +1831,11 @@ JOIN runnel_internal.projection_state AS state ON state.projection_id = projecti
 LEFT JOIN pg_class ON pg_class.oid = projection.relation
 LEFT JOIN pg_namespace ON pg_namespace.oid = pg_class.relnamespace
 CROSS JOIN LATERAL (SELECT runnel_internal.latest_position(projection.id)) AS latest (position)
-WHERE coalesce(pg_has_role(current_user, to_regrole(quote_ident(projection.owner))::oid, 'USAGE'), false)
-    OR EXISTS (
-        SELECT FROM unnest(projection.targets) AS target
-        WHERE coalesce(has_table_privilege(current_user, target, 'SELECT'), false));
+WHERE projection.rebuild_of IS NULL
+    AND (coalesce(pg_has_role(current_user, to_regrole(quote_ident(projection.owner))::oid, 'USAGE'), false)
+        OR EXISTS (
+            SELECT FROM unnest(projection.targets) AS target
+            WHERE coalesce(has_table_privilege(current_user, target, 'SELECT'), false)));
 
 CREATE VIEW runnel.projection_checkpoint WITH (security_barrier) AS
 SELECT name AS projection_name, last_processed_position, last_event_at, updated_at
@@ -1804,7 +1847,8 @@ SELECT projection.name AS projection_name, dead_letter.position, dead_letter.ent
     dead_letter.error_detail, dead_letter.failed_at
 FROM runnel_internal.dead_letter
 JOIN runnel_internal.projection ON projection.id = dead_letter.projection_id
-WHERE coalesce(pg_has_role(current_user, to_regrole(quote_ident(projection.owner))::oid, 'USAGE'), false);
+WHERE projection.rebuild_of IS NULL
+    AND coalesce(pg_has_role(current_user, to_regrole(quote_ident(projection.owner))::oid, 'USAGE'), false);
 
 -- How much is left is told by positions, of which some may be gaps.
 CREATE VIEW runnel.projection_replays WITH (security_barrier) AS
@@ -1821,7 +1865,8 @@ JOIN runnel_internal.projection ON projection.id = replay.projection_id
 CROSS JOIN LATERAL (
     SELECT extract(epoch FROM coalesce(replay.finished_at, clock_timestamp()) - replay.started_at)::double precision
 ) AS took (seconds)
-WHERE coalesce(pg_has_role(current_user, to_regrole(quote_ident(projection.owner))::oid, 'USAGE'), false);
+WHERE projection.rebuild_of IS NULL
+    AND coalesce(pg_has_role(current_user, to_regrole(quote_ident(projection.owner))::oid, 'USAGE'), false);
 
 GRANT SELECT ON runnel.projections, runnel.projection_checkpoint, runnel.dead_letters, runnel.projection_replays TO PUBLIC;
 

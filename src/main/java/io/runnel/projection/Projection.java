@@ -12,6 +12,7 @@ import java.util.Optional;
  * @param relation the log's OID
  * @param interval how often it is looked at; absent to be woken up by the log
  * @param pending whether there was something to do when this was read
+ * @param exchanging whether it rebuilds another one, and takes its place once it has caught up
  */
 record Projection(
         long id,
@@ -21,4 +22,5 @@ record Projection(
         QualifiedName table,
         Identifier position,
         Optional<Duration> interval,
-        boolean pending) {}
+        boolean pending,
+        boolean exchanging) {}

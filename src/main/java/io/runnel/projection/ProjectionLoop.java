@@ -4,6 +4,7 @@ import io.runnel.postgres.EventLoop;
 import io.runnel.postgres.Failure;
 import io.runnel.postgres.Leadership;
 import io.runnel.postgres.Notification;
+import io.runnel.projection.Batch.Outcome;
 import io.runnel.projection.Projector.Run;
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.enterprise.event.Event;
@@ -43,6 +44,7 @@ class ProjectionLoop {
 
     private final EventLoop loop;
     private final Projector projector;
+    private final Exchange exchange;
     private final ProjectionRows rows;
     private final LogArming arming;
     private final Event<EventsHandled> handled;
@@ -59,9 +61,15 @@ class ProjectionLoop {
     private boolean readAgain;
 
     ProjectionLoop(
-            EventLoop loop, Projector projector, ProjectionRows rows, LogArming arming, Event<EventsHandled> handled) {
+            EventLoop loop,
+            Projector projector,
+            Exchange exchange,
+            ProjectionRows rows,
+            LogArming arming,
+            Event<EventsHandled> handled) {
         this.loop = loop;
         this.projector = projector;
+        this.exchange = exchange;
         this.rows = rows;
         this.arming = arming;
         this.handled = handled;
@@ -135,7 +143,8 @@ class ProjectionLoop {
             boolean added = !pipelines.containsKey(projection.id());
             Pipeline pipeline = pipelines.computeIfAbsent(projection.id(), id -> new Pipeline(projection));
             pipeline.projection = projection;
-            if (added || (projection.pending() && !pipeline.waiting)) {
+            boolean due = projection.pending() || projection.exchanging();
+            if (added || (due && !pipeline.waiting)) {
                 want(pipeline);
             }
         }
@@ -217,6 +226,11 @@ class ProjectionLoop {
             pipeline.looks = 0;
             pipeline.gaps = 0;
         }
+        boolean caughtUp = run.batch().outcome() == Outcome.IDLE || run.batch().outcome() == Outcome.WAITING;
+        if (projection.exchanging() && caughtUp) {
+            exchange(pipeline);
+            return;
+        }
         switch (run.batch().outcome()) {
             case MORE -> want(pipeline);
             case WAITING ->
@@ -239,6 +253,34 @@ class ProjectionLoop {
                 }
             }
         }
+    }
+
+    /** Puts a rebuild in the place of what it rebuilds; if that has gone on meanwhile, catches up again first. */
+    private void exchange(Pipeline pipeline) {
+        long inTerm = term;
+        pipeline.running = true;
+        running++;
+        loop.start(
+                exchange.attempt(pipeline.projection),
+                again -> {
+                    ended(pipeline);
+                    if (inTerm == term) {
+                        if (again) {
+                            want(pipeline);
+                        } else {
+                            LOG.infof("projection=%s was exchanged", pipeline.projection.name());
+                            pipeline.idle = true;
+                            arm(pipeline.projection.log());
+                            read();
+                        }
+                    }
+                },
+                thrown -> {
+                    ended(pipeline);
+                    if (inTerm == term) {
+                        failed(pipeline, thrown);
+                    }
+                });
     }
 
     /** What failed says nothing about an event: the database is away or busy, or another replica was faster. */

@@ -18,11 +18,12 @@ class ProjectionRows {
             SELECT p.id, p.name, p.log_id::bigint AS log, p.relation::bigint AS relation, n.nspname::text AS schema_name,
               c.relname::text AS table_name, p.position_column::text AS position_column,
               runnel_internal.duration_seconds(p.schedule) AS interval_seconds,
-              runnel_internal.projection_pending(p.id) AS pending
+              runnel_internal.projection_pending(p.id) AS pending, coalesce(b.exchanging, false) AS exchanging
             FROM runnel_internal.projection AS p
             JOIN runnel_internal.projection_state AS s ON s.projection_id = p.id
             JOIN pg_class AS c ON c.oid = p.relation
             JOIN pg_namespace AS n ON n.oid = c.relnamespace
+            LEFT JOIN runnel_internal.projection_rebuild AS b ON b.shadow_id = p.id
             WHERE p.wanted = 'ACTIVE' AND NOT s.suspended AND p.log_id IS NOT NULL
             ORDER BY p.id""");
     // Materialised, because a function in FROM may be called before the rows are filtered.
@@ -76,6 +77,7 @@ class ProjectionRows {
                 QualifiedName.of(row.text("schema_name"), row.text("table_name")),
                 Identifier.of(row.text("position_column")),
                 row.optionalReal("interval_seconds").map(seconds -> Duration.ofMillis((long) (seconds * 1000))),
-                row.truth("pending"));
+                row.truth("pending"),
+                row.truth("exchanging"));
     }
 }
