@@ -15,6 +15,9 @@ CREATE TABLE runnel_internal.projection_rebuild (
     -- The targets, those that others refer to first, and their copies.
     targets oid[] NOT NULL,
     copies oid[] NOT NULL,
+    -- The handlers of the shadow as they are for the targets, and those of the projection as they are for the copies.
+    handlers_for_targets jsonb NOT NULL,
+    handlers_for_copies jsonb NOT NULL,
     -- Whether contents are to be exchanged once the shadow has caught up.
     exchanging boolean NOT NULL DEFAULT true,
     exchanges integer NOT NULL DEFAULT 0,
@@ -171,17 +174,64 @@ BEGIN
     RETURN copy::regclass;
 END $$;
 
--- Refuses statements that name a target with its schema, because they would read or write the target itself. PostgreSQL
--- finds them: where copies come first, names without a schema are those of the copies.
-CREATE FUNCTION runnel_internal.refuse_targets_named(log text, handlers jsonb, targets oid[]) RETURNS void
+-- A statement in which targets that are named with their schema are replaced by their copies. Where something else has such a
+-- name, as a column that is qualified by an alias, the statement is wrong then, which is found out when it is checked.
+CREATE FUNCTION runnel_internal.redirected(statement text, targets oid[], shadow name) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    named text[] := ARRAY(
+        SELECT format('%I.%I', nspname, relname)
+        FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace WHERE pg_class.oid = ANY (targets));
+    tokens text[];
+    words text[];
+    result text := '';
+    i integer := 1;
+BEGIN
+    SELECT array_agg(token ORDER BY begins), array_agg(CASE
+        WHEN token ~ '^"' THEN quote_ident(replace(substr(token, 2, length(token) - 2), '""', '"'))
+        WHEN token ~ '^[[:alpha:]_][^'']*$' THEN quote_ident(lower(token)) END ORDER BY begins)
+    INTO tokens, words
+    FROM runnel_internal.sql_tokens(statement);
+    WHILE i <= cardinality(tokens) LOOP
+        IF tokens[i + 1] ~ '^\s*[.]\s*$' AND words[i] || '.' || words[i + 2] = ANY (named)
+            AND coalesce(tokens[i - 1] !~ '[.]\s*$', true)
+        THEN
+            result := result || quote_ident(shadow) || '.' || tokens[i + 2];
+            i := i + 3;
+        ELSE
+            result := result || tokens[i];
+            i := i + 1;
+        END IF;
+    END LOOP;
+    RETURN result;
+END $$;
+
+-- The targets, and the views over them.
+CREATE FUNCTION runnel_internal.reaching(targets oid[]) RETURNS TABLE (target oid, reached oid)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    WITH RECURSIVE chain (target, reached) AS (
+        SELECT target, target FROM unnest(targets) AS target
+        UNION
+        SELECT chain.target, ev_class
+        FROM chain
+        JOIN pg_depend ON refclassid = 'pg_class'::regclass AND refobjid = chain.reached AND classid = 'pg_rewrite'::regclass
+        JOIN pg_rewrite ON pg_rewrite.oid = objid
+        JOIN pg_class ON pg_class.oid = ev_class AND relkind = 'v'
+    )
+    SELECT target, reached FROM chain
+$$;
+
+-- Handlers for the copies. Refuses those that still read or write a target itself. PostgreSQL finds them: where copies come
+-- first in the search path, names without a schema are those of the copies.
+CREATE FUNCTION runnel_internal.handlers_for_copies(log text, handlers jsonb, targets oid[], shadow name) RETURNS jsonb
 LANGUAGE plpgsql SET client_min_messages = warning AS $$
 DECLARE
     part record;
-    named text;
+    named record;
     body text;
 BEGIN
     FOR part IN
-        SELECT handler.place, given.statement AS given
+        SELECT handler.place, runnel_internal.redirected(given.statement, targets, shadow) AS given
         FROM pg_catalog.jsonb_array_elements(handlers) WITH ORDINALITY AS handler (value, place),
             LATERAL runnel_internal.handler_statements(handler.value ->> 'sql') AS given
     LOOP
@@ -190,25 +240,41 @@ BEGIN
                 IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE', 'MERGE', 'WITH', 'VALUES', 'TABLE') OR part.given LIKE '(%'
             THEN part.given
             ELSE 'SELECT ' || part.given END;
-        EXECUTE pg_catalog.format(
-            E'CREATE OR REPLACE FUNCTION pg_temp.runnel_named(event %s) RETURNS void LANGUAGE sql BEGIN ATOMIC %s\n; END',
-            log, body);
-        SELECT refobjid::pg_catalog.regclass::text INTO named
+        BEGIN
+            EXECUTE pg_catalog.format(
+                E'CREATE OR REPLACE FUNCTION pg_temp.runnel_named(event %s) RETURNS void LANGUAGE sql BEGIN ATOMIC %s\n; END',
+                log, body);
+        EXCEPTION WHEN OTHERS THEN
+            RAISE feature_not_supported USING
+                MESSAGE = pg_catalog.format('handler %s cannot be directed to copies of its targets: %s', part.place, SQLERRM),
+                DETAIL = part.given,
+                HINT = 'Name targets without their schema, or use runnel.rebuild_projection without side_by_side.';
+        END;
+        SELECT target, reached INTO named
         FROM pg_catalog.pg_depend
+        JOIN runnel_internal.reaching(targets) ON reached = refobjid
         WHERE classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
             AND objid = (
                 SELECT oid FROM pg_catalog.pg_proc
                 WHERE proname = 'runnel_named' AND pronamespace = pg_catalog.pg_my_temp_schema())
-            AND refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND refobjid = ANY (targets)
+            AND refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
         LIMIT 1;
-        IF named IS NOT NULL THEN
+        IF FOUND THEN
             RAISE feature_not_supported USING
-                MESSAGE = pg_catalog.format('handler %s names %s with its schema', part.place, named),
+                MESSAGE = pg_catalog.format('handler %s reaches %s%s and not its copy', part.place,
+                    named.target::pg_catalog.regclass, CASE WHEN named.reached <> named.target
+                        THEN pg_catalog.format(' through the view %s', named.reached::pg_catalog.regclass) ELSE ' itself' END),
                 DETAIL = part.given,
-                HINT = 'Name targets without their schema, so that a side-by-side rebuild can put copies in their place.';
+                HINT = 'Name targets without their schema, or use runnel.rebuild_projection without side_by_side.';
         END IF;
     END LOOP;
     EXECUTE pg_catalog.format('DROP FUNCTION IF EXISTS pg_temp.runnel_named(%s)', log);
+    RETURN (
+        SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_set(handler.value, '{statements}', (
+            SELECT pg_catalog.jsonb_agg(runnel_internal.redirected(each.statement, targets, shadow) ORDER BY each.place)
+            FROM pg_catalog.jsonb_array_elements_text(handler.value -> 'statements') WITH ORDINALITY AS each (statement, place)
+        )) ORDER BY handler.place)
+        FROM pg_catalog.jsonb_array_elements(handlers) WITH ORDINALITY AS handler (value, place));
 END $$;
 
 -- ---------------------------------------------------------------------------------------------------------------------
@@ -407,13 +473,15 @@ BEGIN
     SET finished_at = clock_timestamp(), cancelled = true
     WHERE projection_id = original.id AND finished_at IS NULL;
     UPDATE runnel_internal.projection AS version
-    SET handlers = other.handlers, ignored_types = other.ignored_types, time_zone = other.time_zone,
+    SET handlers = CASE WHEN version.id = original.id THEN rebuild.handlers_for_targets ELSE rebuild.handlers_for_copies END,
+        ignored_types = other.ignored_types, time_zone = other.time_zone,
         search_path = CASE WHEN version.id = original.id THEN array_remove(other.search_path, runnel_internal.shadow_schema(original.id))
             ELSE runnel_internal.shadow_schema(original.id) || other.search_path END
     FROM runnel_internal.projection AS other
     WHERE (version.id, other.id) IN ((original.id, shadow.id), (shadow.id, original.id));
     UPDATE runnel_internal.projection_rebuild
-    SET exchanging = false, exchanges = exchanges + 1, exchanged_at = clock_timestamp(), rows_inserted = counts[1],
+    SET handlers_for_targets = original.handlers, handlers_for_copies = shadow.handlers,
+        exchanging = false, exchanges = exchanges + 1, exchanged_at = clock_timestamp(), rows_inserted = counts[1],
         rows_updated = counts[2], rows_deleted = counts[3]
     WHERE shadow_id = shadow.id;
     RETURN false;
@@ -448,6 +516,8 @@ DECLARE
     ordered oid[];
     copies oid[] := '{}';
     log text;
+    handlers_new jsonb;
+    handlers_old jsonb;
     path_before text := pg_catalog.current_setting('search_path');
 BEGIN
     IF stored.mode = 'SYNCHRONOUS' THEN
@@ -481,23 +551,28 @@ BEGIN
     PERFORM pg_catalog.set_config('search_path', pg_catalog.concat_ws(', ', pg_catalog.quote_ident(shadow), (
         SELECT pg_catalog.string_agg(pg_catalog.quote_ident(part), ', ' ORDER BY place)
         FROM pg_catalog.unnest(stored.search_path) WITH ORDINALITY AS path (part, place))), true);
-    PERFORM runnel_internal.refuse_targets_named(log, stored.handlers, stored.targets);
+    handlers_new := runnel_internal.handlers_for_copies(log, stored.handlers, stored.targets, shadow);
+    handlers_old := runnel_internal.handlers_for_copies(
+        log, (SELECT handlers FROM runnel_internal.projection WHERE id = owned_id), stored.targets, shadow);
     PERFORM pg_catalog.set_config('search_path', path_before, true);
     INSERT INTO runnel_internal.projection (name, relation, position_column, type_column, entity_column, time_column,
         handlers, ignored_types, targets, mode, schedule, batch_size, failure_policy, attempts_max, start_from, search_path,
         time_zone, rebuild_of)
     VALUES (pg_catalog.format('%s~rebuild', stored.name), stored.relation, stored.position_column, stored.type_column,
-        stored.entity_column, stored.time_column, stored.handlers, stored.ignored_types, copies, 'ASYNCHRONOUS', 'on-change',
+        stored.entity_column, stored.time_column, handlers_new, stored.ignored_types, copies, 'ASYNCHRONOUS', 'on-change',
         stored.batch_size, stored.failure_policy, stored.attempts_max, stored.start_from, shadow || stored.search_path,
         stored.time_zone, owned_id);
-    PERFORM runnel_internal.register_rebuild(owned_id, ordered, copies);
+    PERFORM runnel_internal.register_rebuild(owned_id, ordered, copies, stored.handlers, handlers_old);
 END $$;
 
-CREATE FUNCTION runnel_internal.register_rebuild(owned_id bigint, targets oid[], copies oid[]) RETURNS void
+CREATE FUNCTION runnel_internal.register_rebuild(
+    owned_id bigint, targets oid[], copies oid[], for_targets jsonb, for_copies jsonb
+) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    INSERT INTO runnel_internal.projection_rebuild (shadow_id, targets, copies, upto_position)
-    SELECT shadow.id, register_rebuild.targets, register_rebuild.copies, runnel_internal.latest_position(owned_id)
+    INSERT INTO runnel_internal.projection_rebuild
+        (shadow_id, targets, copies, handlers_for_targets, handlers_for_copies, upto_position)
+    SELECT shadow.id, register_rebuild.targets, register_rebuild.copies, for_targets, for_copies, runnel_internal.latest_position(owned_id)
     FROM runnel_internal.projection AS shadow
     WHERE shadow.rebuild_of = owned_id
         AND pg_has_role(runnel_internal.caller(), to_regrole(quote_ident(shadow.owner))::oid, 'USAGE');
@@ -642,7 +717,7 @@ SELECT original.name AS projection_name,
         THEN greatest(took.seconds * (rebuild.upto_position - state.checkpoint) / nullif(state.checkpoint, 0), 0)
     END AS seconds_remaining,
     rebuild.started_at, rebuild.exchanged_at, rebuild.rows_inserted, rebuild.rows_updated, rebuild.rows_deleted,
-    state.failing_position, state.last_error, state.last_error_code, state.last_error_detail, state.last_error_hint
+    state.failing_position, state.last_error, state.last_error_code, state.last_error_detail, state.last_error_hint, state.last_error_at
 FROM runnel_internal.projection_rebuild AS rebuild
 JOIN runnel_internal.projection AS shadow ON shadow.id = rebuild.shadow_id
 JOIN runnel_internal.projection AS original ON original.id = shadow.rebuild_of
@@ -660,11 +735,13 @@ GRANT EXECUTE ON FUNCTION
     runnel_internal.by_reference(oid[]),
     runnel_internal.make_shadow_schema(bigint),
     runnel_internal.copy_table(oid, name),
-    runnel_internal.refuse_targets_named(text, jsonb, oid[]),
+    runnel_internal.redirected(text, oid[], name),
+    runnel_internal.reaching(oid[]),
+    runnel_internal.handlers_for_copies(text, jsonb, oid[], name),
     runnel_internal.shadow_of(bigint),
     runnel_internal.begin_side_by_side(runnel_internal.projection),
     runnel_internal.guard_target(oid, bigint),
-    runnel_internal.register_rebuild(bigint, oid[], oid[]),
+    runnel_internal.register_rebuild(bigint, oid[], oid[], jsonb, jsonb),
     runnel_internal.refuse_while_rebuilt(bigint, text),
     runnel_internal.with_handlers(runnel_internal.projection, jsonb, text, text[]),
     runnel_internal.owned_rebuild(text)

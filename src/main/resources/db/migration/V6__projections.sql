@@ -150,18 +150,17 @@ GRANT SELECT, INSERT (projection_id, types, entity, from_position, from_time), U
 -- Handlers
 -- ---------------------------------------------------------------------------------------------------------------------
 
--- The statements of a text, without the comments before each, and where each begins.
-CREATE FUNCTION runnel_internal.handler_statements(given text)
-RETURNS TABLE (begins integer, statement text)
+-- The tokens of a text: words, quoted names, strings, comments, and what is between them.
+CREATE FUNCTION runnel_internal.sql_tokens(given text)
+RETURNS TABLE (begins integer, token text)
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    place integer := 1;
     depth integer;
     rest text;
-    token text;
 BEGIN
-    WHILE place <= length(given) LOOP
-        rest := substr(given, place);
+    begins := 1;
+    WHILE begins <= length(given) LOOP
+        rest := substr(given, begins);
         token := substring(rest FROM '^[$](?:[[:alpha:]_][[:alnum:]_]*)?[$]');
         IF token IS NOT NULL THEN
             token := token || coalesce(
@@ -183,16 +182,28 @@ BEGIN
             token := substring(rest FROM
                 '^(?:[eE]''(?:[^''\\]|\\.|'''')*''|''[^'']*''|"[^"]*"|[[:alpha:]_][[:alnum:]_$]*|[^[:alpha:]_''"$/;-]+|.)');
         END IF;
-        IF token = ';' THEN
+        RETURN NEXT;
+        begins := begins + length(token);
+    END LOOP;
+END $$;
+
+-- The statements of a text, without the comments before each, and where each begins.
+CREATE FUNCTION runnel_internal.handler_statements(given text)
+RETURNS TABLE (begins integer, statement text)
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    part record;
+BEGIN
+    FOR part IN SELECT read.place, read.token FROM runnel_internal.sql_tokens(given) AS read (place, token) LOOP
+        IF part.token = ';' THEN
             IF begins IS NOT NULL THEN
-                statement := rtrim(substr(given, begins, place - begins), E' \t\r\n\f\v');
+                statement := rtrim(substr(given, begins, part.place - begins), E' \t\r\n\f\v');
                 RETURN NEXT;
             END IF;
             begins := NULL;
-        ELSIF begins IS NULL AND token !~ '^(--|/[*]|\s*$)' THEN
-            begins := place + length(substring(token FROM '^\s*'));
+        ELSIF begins IS NULL AND part.token !~ '^(--|/[*]|\s*$)' THEN
+            begins := part.place + length(substring(part.token FROM '^\s*'));
         END IF;
-        place := place + length(token);
     END LOOP;
     IF begins IS NOT NULL THEN
         statement := rtrim(substr(given, begins), E' \t\r\n\f\v');
@@ -1876,6 +1887,7 @@ GRANT SELECT ON runnel.projections, runnel.projection_checkpoint, runnel.dead_le
 
 GRANT EXECUTE ON ALL ROUTINES IN SCHEMA runnel TO PUBLIC;
 GRANT EXECUTE ON FUNCTION
+    runnel_internal.sql_tokens(text),
     runnel_internal.handler_statements(text),
     runnel_internal.checked_statement(text, text, text, bigint),
     runnel_internal.missing_column(text, text),

@@ -28,7 +28,13 @@ class ProjectionCommands {
     private static final Sql DROP = Sql.of("SELECT FROM runnel.drop_projection($1::text)");
     private static final Sql PAUSE = Sql.of("SELECT FROM runnel.pause_projection($1::text)");
     private static final Sql RESUME = Sql.of("SELECT FROM runnel.resume_projection($1::text)");
-    private static final Sql REBUILD = Sql.of("SELECT FROM runnel.rebuild_projection($1::text)");
+    private static final Sql REBUILD = Sql.of("""
+            SELECT FROM runnel.rebuild_projection($1::text, side_by_side => $2, handlers => $3::text::jsonb,
+              default_handler => $4::text, ignored_types => $5::text[])""");
+    private static final Sql CANCEL_REBUILD = Sql.of("SELECT FROM runnel.cancel_rebuild($1::text)");
+    private static final Sql ROLL_BACK_REBUILD = Sql.of("SELECT FROM runnel.roll_back_rebuild($1::text)");
+    private static final Sql FINISH_REBUILD = Sql.of("SELECT FROM runnel.finish_rebuild($1::text)");
+    private static final Sql RESUME_REBUILD = Sql.of("SELECT FROM runnel.resume_rebuild($1::text)");
     private static final Sql REPLAY = Sql.of("""
             SELECT runnel.replay_projection($1::text, types => $2::text[], entity => $3::text, from_position => $4::bigint,
               from_time => $5::text::timestamptz) AS id""");
@@ -91,8 +97,30 @@ class ProjectionCommands {
         return call(RESUME, name);
     }
 
-    Uni<Void> rebuild(String name) {
-        return call(REBUILD, name);
+    Uni<Void> rebuild(String name, ProjectionRequest.Rebuilding request) {
+        return call(
+                REBUILD,
+                name,
+                request.isSideBySide(),
+                handlers(request.handlers()),
+                text("defaultHandler", request.defaultHandler()),
+                texts("ignoredTypes", request.ignoredTypes()));
+    }
+
+    Uni<Void> cancelRebuild(String name) {
+        return call(CANCEL_REBUILD, name);
+    }
+
+    Uni<Void> rollBackRebuild(String name) {
+        return call(ROLL_BACK_REBUILD, name);
+    }
+
+    Uni<Void> finishRebuild(String name) {
+        return call(FINISH_REBUILD, name);
+    }
+
+    Uni<Void> resumeRebuild(String name) {
+        return call(RESUME_REBUILD, name);
     }
 
     /** @return the number of the replay */

@@ -87,6 +87,28 @@ record ProjectionRequest(
             @Nullable String failurePolicy,
             @Nullable Integer attemptsMax) {}
 
+    /** How to handle all events again; handlers that are absent stay as they are. */
+    @Schema(name = "RebuildRequest", examples = """
+            {"sideBySide": true}""")
+    record Rebuilding(
+            @Schema(
+                    description =
+                            "Into copies of the target tables, whose contents take their place once they have caught up",
+                    defaultValue = "false")
+            @Nullable
+            Boolean sideBySide,
+
+            @Nullable @Size(max = HANDLERS_MAX, message = "must not have more than {max} elements")
+            List<@NotNull @Valid Handler> handlers,
+
+            @Nullable String defaultHandler,
+            @Nullable List<@NotNull String> ignoredTypes) {
+
+        boolean isSideBySide() {
+            return Boolean.TRUE.equals(sideBySide);
+        }
+    }
+
     /** Which events to handle once more; all of them if nothing is given. */
     @Schema(name = "ReplayRequest", examples = """
             {"types": ["PaymentCaptured"], "fromPosition": 1000}""")

@@ -127,13 +127,6 @@ class ProjectionsResource {
         return act(name, commands::resume);
     }
 
-    @POST
-    @Path("{name}/rebuild")
-    @Operation(summary = "Empty the target tables and handle all events again")
-    public Uni<ProjectionView> rebuild(@PathParam("name") String name) {
-        return act(name, commands::rebuild);
-    }
-
     private Uni<ProjectionView> act(String name, Function<String, Uni<Void>> command) {
         return lookup.find(name)
                 .map(ProjectionStatus::name)

@@ -38,6 +38,13 @@ public class Projections {
     private static final Sql REPLAYS = Sql.of("{}\nORDER BY id DESC\nLIMIT $2", Sql.of(REPLAY));
     private static final Sql ONE_REPLAY = Sql.of("{} AND id = $2", Sql.of(REPLAY));
 
+    private static final Sql REBUILD = Sql.of("""
+            SELECT status, at_position, upto_position, events_handled, dead_letters, events_per_second, seconds_remaining,
+              started_at, exchanged_at, rows_inserted, rows_updated, rows_deleted, failing_position, last_error,
+              last_error_code, last_error_detail, last_error_hint, last_error_at
+            FROM runnel.projection_rebuilds
+            WHERE projection_name = $1""");
+
     private final Database database;
 
     Projections(Database database) {
@@ -68,6 +75,11 @@ public class Projections {
     public Uni<Optional<Replay>> replay(String name, long id) {
         return database.session(session -> session.one(ONE_REPLAY, name, id))
                 .map(found -> found.map(Projections::replay));
+    }
+
+    /** Its rebuild side by side. */
+    public Uni<Optional<Rebuild>> rebuild(String name) {
+        return database.session(session -> session.one(REBUILD, name)).map(found -> found.map(Projections::rebuild));
     }
 
     private static ProjectionStatus status(Row row) {
@@ -129,6 +141,23 @@ public class Projections {
                 row.optionalText("error_code"),
                 row.optionalText("error_detail"),
                 row.optionalTime("failed_at"));
+    }
+
+    private static Rebuild rebuild(Row row) {
+        return new Rebuild(
+                row.text("status"),
+                row.optionalNumber("at_position"),
+                row.optionalNumber("upto_position"),
+                row.number("events_handled"),
+                row.number("dead_letters"),
+                row.optionalReal("events_per_second"),
+                row.optionalReal("seconds_remaining"),
+                row.optionalTime("started_at"),
+                row.optionalTime("exchanged_at"),
+                row.number("rows_inserted"),
+                row.number("rows_updated"),
+                row.number("rows_deleted"),
+                row.optionalText("last_error").map(message -> error(message, row)));
     }
 
     private static Replay replay(Row row) {

@@ -105,6 +105,11 @@ class ProjectionsRestTest extends RestFixture {
         awaitPosition(2);
         run(Sql.of("UPDATE rest.payments SET amount = 0"));
         given().post(PAYMENTS + "/rebuild").then().statusCode(200);
+        given().contentType("text/plain")
+                .body("all")
+                .post(PAYMENTS + "/rebuild")
+                .then()
+                .statusCode(415);
         awaitPosition(2);
         assertThat(number("SELECT sum(amount) AS n FROM rest.payments")).isEqualTo(7);
         given().get("/api/v1/status").then().body("projections", notNullValue());
@@ -115,6 +120,46 @@ class ProjectionsRestTest extends RestFixture {
         problem(given().get(PAYMENTS).then(), 404, "no-projection");
         problem(given().delete(PAYMENTS).then(), 404, "no-projection");
         assertThat(number("SELECT count(*) AS n FROM rest.payments")).isEqualTo(2);
+    }
+
+    @Test
+    void rebuild_side_by_side_takes_its_place_and_is_rolled_back_or_finished() throws Throwable {
+        send("POST", PROJECTIONS, payments(Map.of("targets", List.of("rest.payments"))))
+                .statusCode(201);
+        pay("a", "{\"amount\": 3}");
+        awaitPosition(1);
+        problem(given().get(PAYMENTS + "/rebuild").then(), 404, "no-rebuild");
+        String doubled = HANDLER.replace("::numeric", "::numeric * 2");
+        List<Map<String, Object>> handlers = List.of(Map.of("types", List.of("paid", "captured"), "sql", doubled));
+        send("POST", PAYMENTS + "/rebuild?wait=20s", Map.of("sideBySide", true, "handlers", handlers))
+                .statusCode(200)
+                .body("status", equalTo("EXCHANGED"))
+                .body("eventsHandled", equalTo(1))
+                .body("rowsUpdated", equalTo(1));
+        assertThat(number("SELECT sum(amount) AS n FROM rest.payments")).isEqualTo(6);
+        pay("a", "{\"amount\": 1}");
+        awaitPosition(2);
+        assertThat(number("SELECT sum(amount) AS n FROM rest.payments")).isEqualTo(8);
+        problem(send("POST", PAYMENTS + "/rebuild", Map.of("sideBySide", true)), 409, "postgres-55000");
+        given().post(PAYMENTS + "/rebuild/roll-back?wait=20s")
+                .then()
+                .statusCode(200)
+                .body("status", equalTo("ROLLED_BACK"));
+        assertThat(number("SELECT sum(amount) AS n FROM rest.payments")).isEqualTo(4);
+        problem(given().delete(PAYMENTS + "/rebuild").then(), 409, "postgres-55000");
+        given().post(PAYMENTS + "/rebuild/finish").then().statusCode(204);
+        problem(given().get(PAYMENTS + "/rebuild").then(), 404, "no-rebuild");
+        String wrong = "INSERT INTO rest.payments (id, amount) VALUES (event.id, NULL)";
+        send(
+                        "POST",
+                        PAYMENTS + "/rebuild?wait=20s",
+                        Map.of("sideBySide", true, "defaultHandler", wrong, "handlers", List.of()))
+                .statusCode(200)
+                .body("status", equalTo("FAILED"))
+                .body("lastError.code", equalTo("23502"))
+                .body("lastError.position", equalTo(1));
+        given().delete(PAYMENTS + "/rebuild").then().statusCode(204);
+        assertThat(number("SELECT sum(amount) AS n FROM rest.payments")).isEqualTo(4);
     }
 
     @Test

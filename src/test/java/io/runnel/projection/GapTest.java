@@ -152,6 +152,40 @@ class GapTest extends ProjectionFixture {
         assertOrdered("SELECT sequence, position FROM handled");
     }
 
+    /** Whoever reads meanwhile sees no event disappear, whichever version the table shows. */
+    @Test
+    void rebuild_side_by_side_loses_and_repeats_nothing_while_events_come() throws Exception {
+        project();
+        CompletableFuture<Void> writers = CompletableFuture.runAsync(() -> {
+            try {
+                write(0);
+            } catch (Exception e) {
+                throw new CompletionException(e);
+            }
+        });
+        int exchanges = 0;
+        int seen = 0;
+        client.run("SELECT runnel.rebuild_projection('" + PROJECTION + "', side_by_side => true)");
+        while (!writers.isDone() || exchanges < 3) {
+            int now = Integer.parseInt(
+                    client.rows("SELECT count(DISTINCT position) FROM handled").get(0));
+            assertThat(now).isGreaterThanOrEqualTo(seen);
+            seen = now;
+            if (client.rows(
+                                    "SELECT status FROM runnel.projection_rebuilds WHERE status IN ('EXCHANGED', 'ROLLED_BACK')")
+                            .size()
+                    == 1) {
+                exchanges++;
+                client.run("SELECT runnel.roll_back_rebuild('" + PROJECTION + "')");
+            }
+        }
+        writers.get();
+        client.awaitRow("SELECT FROM runnel.projection_rebuilds WHERE status IN ('EXCHANGED', 'ROLLED_BACK')");
+        client.run("SELECT runnel.finish_rebuild('" + PROJECTION + "')");
+        awaitCaughtUp(PROJECTION);
+        assertComplete();
+    }
+
     @Test
     void partitions_of_a_log_are_seen_whichever_way_events_come_and_whenever_they_are_attached() throws SQLException {
         client.run("DROP TABLE log");

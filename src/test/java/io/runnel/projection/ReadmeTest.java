@@ -28,7 +28,7 @@ class ReadmeTest extends ProjectionFixture {
                 .results()
                 .map((MatchResult match) -> match.group(1))
                 .toList();
-        assertThat(examples).hasSize(5);
+        assertThat(examples).hasSize(6);
         client.run(examples.get(0));
         client.run(examples.get(1));
         client.run(examples.get(2));
@@ -43,5 +43,9 @@ class ReadmeTest extends ProjectionFixture {
                 "SELECT FROM runnel.projections WHERE name = 'balances' AND dead_letters = 2 AND NOT replaying");
         awaitCaughtUp("balances");
         assertThat(client.rows("SELECT * FROM balances ORDER BY customer")).containsExactly("ann|6", "bob|5");
+        client.run(examples.get(5));
+        client.awaitRow("SELECT FROM runnel.projection_rebuilds WHERE status = 'EXCHANGED'");
+        assertThat(client.rows("SELECT * FROM balances ORDER BY customer")).containsExactly("ann|6", "bob|5");
+        client.run("SELECT runnel.finish_rebuild('balances')");
     }
 }

@@ -132,9 +132,11 @@ class SideBySideTest extends ProjectionFixture {
 
     @Test
     void handler_that_reaches_a_target_itself_is_refused_or_stopped() throws SQLException {
+        client.run("CREATE VIEW large AS SELECT * FROM orders WHERE total > 100");
+        client.run("CREATE VIEW larger AS SELECT * FROM large");
         assertThatThrownBy(() -> rebuild(", handlers => jsonb_build_object('ordered',"
-                        + " 'UPDATE projected.orders SET total = 0 WHERE id = event.id')"))
-                .hasMessageContaining("handler 1 names projected.orders with its schema");
+                        + " 'DELETE FROM customers USING larger WHERE larger.id = event.id')"))
+                .hasMessageContaining("handler 1 reaches projected.orders through the view larger");
         assertThat(traces()).isEmpty();
         client.run(
                 "CREATE FUNCTION direct(int) RETURNS void LANGUAGE sql AS 'DELETE FROM projected.orders WHERE id = $1'");
@@ -145,6 +147,28 @@ class SideBySideTest extends ProjectionFixture {
                 .containsExactly("a handler writes to projected.orders itself, and not to its copy");
         assertThat(client.rows(CONTENTS)).isEqualTo(before);
         client.run("SELECT runnel.cancel_rebuild('shop')");
+    }
+
+    @Test
+    void handlers_may_name_targets_with_their_schema() throws SQLException {
+        rebuild(", handlers => jsonb_build_object("
+                + "'joined', $$INSERT INTO projected.customers VALUES (event.customer, 'projected.customers ' || event.customer)$$,"
+                + " 'ordered', $$INSERT INTO \"projected\" . Orders AS orders (id, customer_id, total) -- into projected.orders\n"
+                + " VALUES (event.id, event.customer, -event.amount)"
+                + " ON CONFLICT (id) DO UPDATE SET total = orders.total + excluded.total$$)");
+        awaitRebuild("EXCHANGED");
+        assertThat(client.rows("SELECT sum(total) FROM orders"))
+                .isEqualTo(client.rows("SELECT -sum(amount) FROM log WHERE kind = 'ordered'"));
+        assertThat(client.rows("SELECT name FROM customers ORDER BY 1 LIMIT 1"))
+                .containsExactly("projected.customers 1");
+        client.run("INSERT INTO log (kind, id, customer, amount) VALUES ('ordered', 1000, 1, 7)");
+        awaitCaughtUp("shop");
+        assertThat(client.rows("SELECT total FROM orders WHERE id = 1000")).containsExactly("-7");
+        client.run("SELECT runnel.roll_back_rebuild('shop')");
+        awaitRebuild("ROLLED_BACK");
+        client.run("INSERT INTO log (kind, id, customer, amount) VALUES ('ordered', 1000, 1, 7)");
+        awaitCaughtUp("shop");
+        assertThat(client.rows("SELECT total FROM orders WHERE id = 1000")).containsExactly("14");
     }
 
     @Test
