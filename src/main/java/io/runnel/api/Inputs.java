@@ -2,10 +2,12 @@ package io.runnel.api;
 
 import io.runnel.postgres.Failure;
 import io.runnel.sql.QualifiedName;
+import jakarta.ws.rs.core.UriInfo;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -41,9 +43,25 @@ final class Inputs {
 
     /** How long a request may take to see what it asked for: {@code 500ms}, {@code 2s}, {@code 1m}. */
     static Duration waiting(String text) {
+        return duration(text, WAIT_MAX)
+                .orElseThrow(() -> new Failure.Invalid(
+                        "invalid-wait",
+                        text + " is not a time to wait",
+                        "write for example 500ms, 2s or 1m; at most " + WAIT_MAX.toSeconds() + "s"));
+    }
+
+    static Duration duration(String parameter, String text, Duration max) {
+        return duration(text, max)
+                .orElseThrow(() -> new Failure.Invalid(
+                        "invalid-parameter",
+                        parameter + " is not a duration: " + text,
+                        "write for example 500ms, 2s or 1m; at most " + max.toDays() + " days"));
+    }
+
+    private static Optional<Duration> duration(String text, Duration max) {
         Matcher matcher = WAIT.matcher(text);
         if (!matcher.matches()) {
-            throw invalidWait(text);
+            return Optional.empty();
         }
         long count = Long.parseLong(matcher.group(1));
         Duration wait =
@@ -52,17 +70,14 @@ final class Inputs {
                     case "s" -> Duration.ofSeconds(count);
                     default -> Duration.ofMinutes(count);
                 };
-        if (wait.compareTo(WAIT_MAX) > 0) {
-            throw invalidWait(text);
-        }
-        return wait;
+        return Optional.of(wait).filter(found -> found.compareTo(max) <= 0);
     }
 
-    private static Failure invalidWait(String text) {
-        return new Failure.Invalid(
-                "invalid-wait",
-                text + " is not a time to wait",
-                "write for example 500ms, 2s or 1m; at most " + WAIT_MAX.toSeconds() + "s");
+    /** A parameter without a value arrives as none at all. */
+    static void refuseEmptyToken(@Nullable String token, UriInfo uri) {
+        if (token == null && uri.getQueryParameters().containsKey("token")) {
+            throw new Failure.Invalid("invalid-token", "the token is empty", "leave it out to ask for no transaction");
+        }
     }
 
     static String mode(String text) {

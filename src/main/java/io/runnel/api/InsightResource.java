@@ -3,7 +3,6 @@ package io.runnel.api;
 import io.runnel.catalog.Freshnesses;
 import io.runnel.catalog.StreamTableStatus;
 import io.runnel.definition.Explanation;
-import io.runnel.postgres.Failure;
 import io.smallrye.mutiny.Uni;
 import jakarta.ws.rs.DefaultValue;
 import jakarta.ws.rs.GET;
@@ -33,6 +32,7 @@ import org.jspecify.annotations.Nullable;
 class InsightResource {
 
     private static final int HISTORY_ROWS_MAX = 1_000;
+    private static final String KIND = "STREAM_TABLE";
 
     private final Lookup lookup;
     private final Commands commands;
@@ -80,9 +80,7 @@ class InsightResource {
                     String token,
             @QueryParam("wait") @DefaultValue("0s") String wait,
             @Context UriInfo uri) {
-        if (token == null && uri.getQueryParameters().containsKey("token")) {
-            throw new Failure.Invalid("invalid-token", "the token is empty", "leave it out to ask for no transaction");
-        }
+        Inputs.refuseEmptyToken(token, uri);
         Duration limit = Inputs.waiting(wait);
         return lookup.find(name)
                 .flatMap(table -> includes(table, token, limit).flatMap(included -> measure(table, included)));
@@ -92,7 +90,12 @@ class InsightResource {
         if (token == null) {
             return Uni.createFrom().item(Optional.empty());
         }
-        return tokens.included(table, Inputs.text("token", token), limit).map(Optional::of);
+        String given = Inputs.text("token", token);
+        boolean urge = !limit.isZero() && table.status().equals("ACTIVE");
+        Uni<Boolean> included = urge
+                ? tokens.approach(KIND, table.id(), Optional.of(given), limit)
+                : tokens.included(KIND, table.id(), given, limit);
+        return included.map(Optional::of);
     }
 
     private Uni<FreshnessView> measure(StreamTableStatus table, Optional<Boolean> included) {

@@ -11,8 +11,8 @@ import java.util.Optional;
  * @param frontier the snapshot up to which all changes are applied; empty before the first fill
  * @param refreshedAt when that snapshot was taken
  * @param pendingChanges change rows of its direct sources that it does not include yet; empty before the first fill
- * @param lagSeconds no change older than this is missing, counting what the stream tables that it reads are missing;
- *     0 if nothing is; empty before the first fill
+ * @param lagSeconds no change older than this is missing, counting what the read models that it reads are missing;
+ *     0 if nothing is; empty before the first fill, and if it is not known for a projection that it reads
  * @param upstream ids of the stream tables that it reads
  */
 public record Freshness(

@@ -29,6 +29,14 @@ public class Freshnesses {
                 FROM involved
                 JOIN runnel_internal.dependency ON dependency.stream_table_id = involved.id
                 JOIN runnel_internal.stream_table AS upstream ON upstream.relation = dependency.relation
+            ), projected AS MATERIALIZED (
+                SELECT target.relation, runnel_internal.model_lag('PROJECTION', projection.id) AS lag_seconds
+                FROM runnel_internal.projection
+                CROSS JOIN LATERAL unnest(projection.targets) AS target (relation)
+                WHERE EXISTS (
+                    SELECT FROM runnel_internal.dependency
+                    WHERE dependency.relation = target.relation
+                        AND dependency.stream_table_id IN (SELECT involved.id FROM involved))
             )
             SELECT
                 stream_table.id,
@@ -43,7 +51,9 @@ public class Freshnesses {
                     ELSE 0
                 END AS pending,
                 coalesce(reads.uncaptured, false) OR frontier.evaluated_at IS NOT NULL AS uncaptured,
-                coalesce(reads.upstream, ARRAY[]::bigint[]) AS upstream
+                coalesce(reads.upstream, ARRAY[]::bigint[]) AS upstream,
+                coalesce(reads.projected, false) AS projected,
+                reads.projected_seconds
             FROM involved
             JOIN runnel_internal.stream_table ON stream_table.id = involved.id
             LEFT JOIN runnel_internal.frontier ON frontier.stream_table_id = stream_table.id
@@ -54,10 +64,14 @@ public class Freshnesses {
                     bool_or(pg_relation_size(
                         to_regclass('runnel_internal.changes_' || dependency.source_id)) > 0) AS written,
                     bool_or(dependency.source_id IS NULL AND source.relkind IS DISTINCT FROM 'v') AS uncaptured,
-                    array_agg(upstream.id) FILTER (WHERE upstream.id IS NOT NULL) AS upstream
+                    array_agg(upstream.id) FILTER (WHERE upstream.id IS NOT NULL) AS upstream,
+                    bool_or(projected.relation IS NOT NULL) AS projected,
+                    CASE WHEN bool_and(projected.relation IS NULL OR projected.lag_seconds IS NOT NULL)
+                        THEN max(projected.lag_seconds) END AS projected_seconds
                 FROM runnel_internal.dependency
                 LEFT JOIN pg_class AS source ON source.oid = dependency.relation
                 LEFT JOIN runnel_internal.stream_table AS upstream ON upstream.relation = dependency.relation
+                LEFT JOIN projected ON projected.relation = dependency.relation
                 WHERE dependency.stream_table_id = stream_table.id
             ) AS reads""";
 
@@ -90,13 +104,17 @@ public class Freshnesses {
         Optional<Long> pending = row.optionalNumber("pending");
         Optional<Double> lag = pending.flatMap(
                 changes -> changes > 0 || row.truth("uncaptured") ? row.optionalReal("age_seconds") : Optional.of(0.0));
+        // What a projection does not know, the tables over its targets do not know either.
+        Optional<Double> behind = row.truth("projected")
+                ? lag.flatMap(own -> row.optionalReal("projected_seconds").map(below -> Math.max(own, below)))
+                : lag;
         return new Freshness(
                 row.number("id"),
                 QualifiedName.of(row.text("schema_name"), row.text("table_name")),
                 row.optionalText("frontier"),
                 row.optionalTime("refreshed_at"),
                 pending,
-                lag,
+                behind,
                 row.numbers("upstream"));
     }
 

@@ -103,8 +103,16 @@ class ProjectionLoop {
             long inTerm = term;
             loop.start(arming.disarm(log), done -> wake(inTerm, log), thrown -> wake(inTerm, log));
         } else if (event.channel().equals("runnel_projection")) {
-            Optional.ofNullable(pipelines.get(event.id())).ifPresent(pipeline -> pipeline.failures = 0);
+            Optional.ofNullable(pipelines.get(event.id())).ifPresent(this::announced);
             read();
+        }
+    }
+
+    /** Something was changed or asked for, which does not wait until its time comes. */
+    private void announced(Pipeline pipeline) {
+        pipeline.failures = 0;
+        if (pipeline.projection.interval().isPresent()) {
+            want(pipeline);
         }
     }
 
@@ -191,6 +199,7 @@ class ProjectionLoop {
         long inTerm = term;
         pipeline.running = true;
         pipeline.waiting = false;
+        loop.cancel(pipeline.timer);
         running++;
         loop.start(
                 projector.run(pipeline.projection, pipeline.horizon),
@@ -303,7 +312,7 @@ class ProjectionLoop {
     private void later(Pipeline pipeline, Duration pause) {
         long inTerm = term;
         pipeline.waiting = true;
-        loop.after(pause, () -> {
+        pipeline.timer = loop.after(pause, () -> {
             if (inTerm == term && pipelines.get(pipeline.projection.id()) == pipeline && pipeline.waiting) {
                 want(pipeline);
             }
@@ -365,6 +374,9 @@ class ProjectionLoop {
         int failures;
         int looks;
         int gaps;
+
+        /** The one that wakes it up next, if it waits. */
+        long timer = -1;
 
         Pipeline(Projection projection) {
             this.projection = projection;

@@ -45,6 +45,16 @@ public class Projections {
             FROM runnel.projection_rebuilds
             WHERE projection_name = $1""");
 
+    private static final Sql FRESHNESS = Sql.of("""
+            SELECT p.name, p.status, p.mode, runnel_internal.model_frontier('PROJECTION', p.id)::text AS frontier,
+              runnel_internal.model_lag('PROJECTION', p.id) AS lag_seconds,
+              greatest(p.latest_position - coalesce(p.last_processed_position, 0), 0)::bigint AS positions_behind,
+              (SELECT coalesce(sum(upper(piece) - lower(piece)), 0) FROM unnest(s.late) AS piece)::bigint AS events_late,
+              p.dead_letters, p.last_processed_position, p.last_event_at, p.updated_at
+            FROM runnel.projections AS p
+            JOIN runnel_internal.projection_state AS s ON s.projection_id = p.id
+            WHERE p.name = $1""");
+
     private final Database database;
 
     Projections(Database database) {
@@ -80,6 +90,26 @@ public class Projections {
     /** Its rebuild side by side. */
     public Uni<Optional<Rebuild>> rebuild(String name) {
         return database.session(session -> session.one(REBUILD, name)).map(found -> found.map(Projections::rebuild));
+    }
+
+    public Uni<Optional<ProjectionFreshness>> freshness(String name) {
+        return database.session(session -> session.one(FRESHNESS, name))
+                .map(found -> found.map(Projections::freshness));
+    }
+
+    private static ProjectionFreshness freshness(Row row) {
+        return new ProjectionFreshness(
+                row.text("name"),
+                row.text("status"),
+                row.text("mode"),
+                row.text("frontier"),
+                row.optionalReal("lag_seconds"),
+                row.optionalNumber("positions_behind").orElse(0L),
+                row.number("events_late"),
+                row.number("dead_letters"),
+                row.optionalNumber("last_processed_position"),
+                row.optionalTime("last_event_at"),
+                row.optionalTime("updated_at"));
     }
 
     private static ProjectionStatus status(Row row) {

@@ -1,0 +1,44 @@
+package io.runnel.catalog;
+
+import io.runnel.postgres.Database;
+import io.runnel.postgres.Row;
+import io.runnel.sql.Sql;
+import io.smallrye.mutiny.Uni;
+import jakarta.enterprise.context.ApplicationScoped;
+import java.util.List;
+
+/** Reads all kinds of read models side by side. */
+@ApplicationScoped
+public class ReadModels {
+
+    private static final Sql ALL = Sql.of("""
+            SELECT name, kind, owner::text AS owner, status, schedule, refreshed_at, lag_seconds,
+                consecutive_errors::bigint AS consecutive_errors, last_error
+            FROM runnel.read_models
+            ORDER BY name, kind""");
+
+    private final Database database;
+
+    ReadModels(Database database) {
+        this.database = database;
+    }
+
+    /** All of them, by name. */
+    public Uni<List<ReadModel>> all() {
+        return database.session(session -> session.query(ALL))
+                .map(rows -> rows.stream().map(ReadModels::model).toList());
+    }
+
+    private static ReadModel model(Row row) {
+        return new ReadModel(
+                row.text("name"),
+                row.text("kind"),
+                row.text("owner"),
+                row.text("status"),
+                row.text("schedule"),
+                row.optionalTime("refreshed_at"),
+                row.optionalReal("lag_seconds"),
+                row.number("consecutive_errors"),
+                row.optionalText("last_error"));
+    }
+}
