@@ -37,6 +37,7 @@ class ArchitectureTest {
             Map.entry("refresh", Set.of("cdc", "catalog", "delta", "operator", "postgres", "sql")),
             Map.entry("schedule", Set.of("refresh", "cdc", "catalog", "postgres", "sql")),
             Map.entry("projection", Set.of("catalog", "postgres", "sql")),
+            Map.entry("rows", Set.of("postgres", "sql")),
             Map.entry(
                     "definition",
                     Set.of("projection", "refresh", "cdc", "catalog", "postgres", "delta", "parse", "operator", "sql")),
@@ -46,6 +47,7 @@ class ArchitectureTest {
                     Set.of(
                             "definition",
                             "projection",
+                            "rows",
                             "schedule",
                             "refresh",
                             "cdc",

@@ -97,6 +97,10 @@ public abstract sealed class Failure extends RuntimeException {
         public Unavailable(String code, String message, String detail, Throwable cause) {
             super(code, message, detail, "try again", 0, cause);
         }
+
+        public Unavailable(String code, String message, String hint) {
+            super(code, message, "", hint, 0, null);
+        }
     }
 
     /** A defect or a broken invariant: 500, never repeated, always visible. */

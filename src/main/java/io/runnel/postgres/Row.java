@@ -4,6 +4,7 @@ import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.util.Objects;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /** One row of a result, read by column name. */
 public final class Row {
@@ -51,6 +52,11 @@ public final class Row {
     }
 
     public java.util.List<String> texts(String column) {
+        return java.util.Arrays.asList(Objects.requireNonNull(row.getArrayOfStrings(column), column));
+    }
+
+    /** An array some of whose elements may be null. */
+    public java.util.List<@Nullable String> optionalTexts(String column) {
         return java.util.Arrays.asList(Objects.requireNonNull(row.getArrayOfStrings(column), column));
     }
 }

@@ -1,0 +1,54 @@
+package io.runnel.rows;
+
+import io.runnel.postgres.Failure;
+import io.runnel.sql.Identifier;
+import io.runnel.sql.QualifiedName;
+import io.runnel.sql.SearchPath;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Collectors;
+
+/**
+ * A table of a read model, as it may be read.
+ *
+ * @param models those that write the table; several only if they are projections
+ * @param owner with whose rights it is read
+ * @param path on which the operators of its types are found
+ * @param key columns of a unique index; empty if there is none
+ * @param keyExact whether no two rows can have the same values there, because none of them is null
+ * @param definition the view that has the rows as they ought to be now, if there is one
+ */
+public record Served(
+        QualifiedName table,
+        List<Model> models,
+        Identifier owner,
+        String timeZone,
+        SearchPath path,
+        List<Column> columns,
+        List<Column> key,
+        boolean keyExact,
+        Optional<QualifiedName> definition) {
+
+    /** A read model, as the functions of the catalog name it. */
+    public record Model(String kind, long id) {}
+
+    public Served {
+        models = List.copyOf(models);
+        columns = List.copyOf(columns);
+        key = List.copyOf(key);
+    }
+
+    /** Fails if there is no such column. */
+    Column column(String name) {
+        return columns.stream()
+                .filter(column -> column.name().name().equals(name))
+                .findFirst()
+                .orElseThrow(() -> new Failure.Invalid(
+                        "unknown-column",
+                        "read model " + table.display() + " has no column " + name,
+                        "its columns are "
+                                + columns.stream()
+                                        .map(column -> column.name().name())
+                                        .collect(Collectors.joining(", "))));
+    }
+}
