@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.quarkus.test.junit.QuarkusTest;
+import io.runnel.SqlClient;
 import java.sql.SQLException;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -168,7 +169,7 @@ class ReferenceTest extends ProjectionFixture {
 
     @Test
     void paused_synchronous_projection_catches_up_when_it_is_resumed() throws SQLException {
-        createTables();
+        createTables(client);
         client.run(
                 "insert into events (type, uuid, body) values ('user_create', " + OTHER + ", '{\"name\": \"early\"}')");
         createProjection();
@@ -189,7 +190,7 @@ class ReferenceTest extends ProjectionFixture {
     }
 
     private void createUsers() throws SQLException {
-        createTables();
+        createTables(client);
         createProjection();
     }
 
@@ -197,7 +198,7 @@ class ReferenceTest extends ProjectionFixture {
         return client.rows("SELECT uuid, name FROM users ORDER BY uuid");
     }
 
-    private void createTables() throws SQLException {
+    static void createTables(SqlClient client) throws SQLException {
         client.run("""
                 CREATE TABLE "events" (
                     "id" serial primary key not null, "uuid" uuid NOT NULL, "type" text NOT NULL, "body" jsonb NOT NULL,
