@@ -461,7 +461,7 @@ BEGIN
         attempts, error, error_code, error_detail, failed_at
     FROM unnest(letters);
     UPDATE runnel_internal.projection_state AS state
-    SET checkpoint = other.checkpoint, frontier = other.frontier, origin = other.origin, late = other.late,
+    SET checkpoint = other.checkpoint, frontier = other.frontier, frontier_at = other.frontier_at, origin = other.origin, late = other.late,
         recheck = other.recheck, suspended = other.suspended, events_handled = other.events_handled,
         last_event_at = other.last_event_at, updated_at = clock_timestamp(), failing_position = other.failing_position,
         attempts = other.attempts, consecutive_errors = other.consecutive_errors, last_error = other.last_error,

@@ -28,17 +28,19 @@
 ALTER TABLE runnel_internal.projection_state ADD COLUMN frontier_at timestamptz NOT NULL DEFAULT now();
 UPDATE runnel_internal.projection_state SET frontier_at = created_at FROM runnel_internal.projection WHERE id = projection_id;
 
--- No later than the frontier's snapshot: the transaction that takes it began before.
+-- No later than the frontier's snapshot, if that is the one of this very transaction, which began before. Who stores another
+-- frontier says how old that is; otherwise nothing is known but that the projection is older.
 CREATE FUNCTION runnel_internal.date_frontier() RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    NEW.frontier_at := now();
+    NEW.frontier_at := CASE WHEN NEW.frontier::text = pg_current_snapshot()::text THEN now()
+        ELSE (SELECT created_at FROM runnel_internal.projection WHERE id = NEW.projection_id) END;
     RETURN NEW;
 END $$;
 
 CREATE TRIGGER date_frontier
     BEFORE UPDATE OF frontier ON runnel_internal.projection_state
-    FOR EACH ROW WHEN (NEW.frontier::text <> OLD.frontier::text) EXECUTE FUNCTION runnel_internal.date_frontier();
+    FOR EACH ROW WHEN (NEW.frontier::text <> OLD.frontier::text AND NEW.frontier_at = OLD.frontier_at) EXECUTE FUNCTION runnel_internal.date_frontier();
 
 -- Deletes what every projection of a log has gone past. Not while one is being created, which may still need it. What is
 -- beyond a checkpoint stays: it tells which events a snapshot does not see.
@@ -67,11 +69,14 @@ SELECT 'STREAM_TABLE' AS kind, stream_table_id AS id, relation FROM runnel_inter
 UNION ALL
 SELECT 'PROJECTION', id, relation FROM runnel_internal.projection;
 
--- With whose rights and in whose time zone the table is read, and the view that has the rows as they ought to be now.
+-- With whose rights and in whose time zone the table is read, and the view that has the rows as they ought to be now. What a
+-- projection is rebuilt in is nobody's read model.
 CREATE VIEW runnel_internal.model_written AS
 SELECT 'STREAM_TABLE' AS kind, id, relation, owner, time_zone, search_path, definition_view FROM runnel_internal.stream_table
 UNION ALL
-SELECT 'PROJECTION', id, unnest(targets), owner, time_zone, '', NULL FROM runnel_internal.projection;
+SELECT 'PROJECTION', id, unnest(targets), owner, time_zone, '', NULL
+FROM runnel_internal.projection
+WHERE rebuild_of IS NULL;
 
 -- What a read model stands on, itself included at depth 0. A projection may write to the log of one that it stands on, so
 -- the depth is limited; a chain of more than 64 read models is not followed to its end.

@@ -33,7 +33,7 @@ public class Freshnesses {
                 SELECT target.relation, runnel_internal.model_lag('PROJECTION', projection.id) AS lag_seconds
                 FROM runnel_internal.projection
                 CROSS JOIN LATERAL unnest(projection.targets) AS target (relation)
-                WHERE EXISTS (
+                WHERE projection.rebuild_of IS NULL AND EXISTS (
                     SELECT FROM runnel_internal.dependency
                     WHERE dependency.relation = target.relation
                         AND dependency.stream_table_id IN (SELECT involved.id FROM involved))

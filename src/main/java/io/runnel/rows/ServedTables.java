@@ -31,7 +31,7 @@ public class ServedTables {
             CROSS JOIN unnest(p.targets) AS target (relation)
             JOIN pg_class AS c ON c.oid = target.relation
             JOIN pg_namespace AS n ON n.oid = c.relnamespace
-            WHERE p.name = $1
+            WHERE p.name = $1 AND p.rebuild_of IS NULL
             ORDER BY 2, 3""");
     private static final Sql MODELS = Sql.of("""
             SELECT kind, id, owner::text AS owner, time_zone, search_path, definition_view::text AS definition_view

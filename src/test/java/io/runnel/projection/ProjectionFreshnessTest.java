@@ -318,6 +318,26 @@ class ProjectionFreshnessTest extends ProjectionFixture {
     }
 
     @Test
+    void rebuild_in_copies_keeps_what_is_promised() throws SQLException {
+        project(", time_column => 'at'");
+        client.run("INSERT INTO log (body) SELECT generate_series(1, 50)");
+        sync("copier");
+        client.run("SELECT runnel.rebuild_projection('copier', side_by_side => true)");
+        client.run("INSERT INTO log (body) VALUES (7)");
+        sync("copier");
+        client.awaitRow("SELECT FROM runnel.projection_rebuilds WHERE status = 'EXCHANGED'");
+        sync("copier");
+        assertThat(client.rows("SELECT count(*) FROM copied")).containsExactly("51");
+        assertThat(client.rows("SELECT name FROM runnel.read_models WHERE kind = 'PROJECTION'"))
+                .containsExactly("copier");
+        assertThat(client.rows(
+                        "SELECT count(*) FROM runnel_internal.projection_state AS state, runnel_internal.projection"
+                                + " WHERE id = projection_id AND frontier_at NOT BETWEEN created_at AND updated_at"))
+                .containsExactly("0");
+        client.run("SELECT runnel.finish_rebuild('copier')");
+    }
+
+    @Test
     void others_see_of_it_what_they_may_read() throws SQLException {
         project("");
         client.run("DO $$ BEGIN CREATE ROLE freshness_reader; EXCEPTION WHEN duplicate_object THEN END $$");
