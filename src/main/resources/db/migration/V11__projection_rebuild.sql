@@ -415,8 +415,12 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 $$;
 
 -- Exchanges a projection with its shadow if that has caught up; otherwise keeps the projection still for a moment, so that
--- it can. In a READ COMMITTED transaction, after lock_rebuild. Returns whether to try again at once.
-CREATE FUNCTION runnel_internal.exchange_rebuild(wanted_id bigint) RETURNS boolean
+-- it can. In a READ COMMITTED transaction, after lock_rebuild. Returns:
+--
+--   DONE   there is nothing more to do
+--   AGAIN  to be tried again after the next batch
+--   LATER  what is missing is held back by an open transaction, and nobody ought to stand still for that
+CREATE FUNCTION runnel_internal.exchange_rebuild(wanted_id bigint) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     rebuild runnel_internal.projection_rebuild;
@@ -434,7 +438,7 @@ BEGIN
     SELECT * INTO behind FROM runnel_internal.projection_state WHERE projection_id = shadow.id;
     SELECT * INTO ahead FROM runnel_internal.projection_state WHERE projection_id = original.id;
     IF rebuild.exchanging IS NOT TRUE OR behind.suspended THEN
-        RETURN false;
+        RETURN 'DONE';
     END IF;
     EXECUTE format('SELECT EXISTS (SELECT FROM runnel_internal.%I WHERE xid >= pg_snapshot_xmin($1) '
         'AND NOT pg_visible_in_snapshot(xid, $1) AND (positions IS NULL OR lower(positions) <= $2))',
@@ -444,10 +448,15 @@ BEGIN
     IF unseen OR NOT isempty(behind.late)
         OR coalesce(behind.checkpoint, -9223372036854775808) < coalesce(ahead.checkpoint, -9223372036854775808)
     THEN
+        IF ahead.held_until > clock_timestamp() THEN
+            RETURN 'AGAIN';
+        ELSIF ahead.held_until > clock_timestamp() - interval '30 seconds' THEN
+            RETURN 'LATER';
+        END IF;
         UPDATE runnel_internal.projection_state
         SET held_until = clock_timestamp() + interval '2 seconds'
         WHERE projection_id = original.id;
-        RETURN true;
+        RETURN 'AGAIN';
     END IF;
     EXECUTE format('SELECT runnel_internal.%I($1, $2, $3)', 'exchange_' || shadow.id)
     INTO counts
@@ -484,7 +493,7 @@ BEGIN
         exchanging = false, exchanges = exchanges + 1, exchanged_at = clock_timestamp(), rows_inserted = counts[1],
         rows_updated = counts[2], rows_deleted = counts[3]
     WHERE shadow_id = shadow.id;
-    RETURN false;
+    RETURN 'DONE';
 END $$;
 
 -- Stores why contents could not be exchanged.

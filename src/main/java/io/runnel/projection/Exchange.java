@@ -23,7 +23,7 @@ class Exchange {
             SET LOCAL jit = off""");
 
     private static final Sql LOCK = Sql.of("SELECT FROM runnel_internal.lock_rebuild($1)");
-    private static final Sql EXCHANGE = Sql.of("SELECT runnel_internal.exchange_rebuild($1) AS again");
+    private static final Sql EXCHANGE = Sql.of("SELECT runnel_internal.exchange_rebuild($1) AS outcome");
     private static final Sql FAIL = Sql.of("SELECT FROM runnel_internal.fail_rebuild($1, $2, $3, $4)");
 
     /** Failures that say nothing about the rebuild: a lock could not be had, or a transaction was chosen to give way. */
@@ -35,11 +35,20 @@ class Exchange {
         this.database = database;
     }
 
+    enum Outcome {
+        /** There is nothing more to do. */
+        DONE,
+        /** What it rebuilds has gone on meanwhile: to be tried again after the next batch. */
+        AGAIN,
+        /** What is missing is held back by an open transaction. */
+        LATER
+    }
+
     /**
      * @param rebuild which has caught up
-     * @return whether to try again at once, because what it rebuilds has gone on meanwhile; fails if it is to be tried later
+     * @return fails if it is to be tried later
      */
-    Uni<Boolean> attempt(Projection rebuild) {
+    Uni<Outcome> attempt(Projection rebuild) {
         return database.transaction(session -> session.execute(SETTINGS)
                         .flatMap(set -> session.query(LOCK, rebuild.id()))
                         .flatMap(locked -> exchanged(session, rebuild)))
@@ -49,13 +58,14 @@ class Exchange {
                 .recoverWithUni(thrown -> fail(rebuild, (Failure) thrown));
     }
 
-    private static Uni<Boolean> exchanged(Session session, Projection rebuild) {
-        return session.one(EXCHANGE, rebuild.id()).map(row -> row.orElseThrow().truth("again"));
+    private static Uni<Outcome> exchanged(Session session, Projection rebuild) {
+        return session.one(EXCHANGE, rebuild.id())
+                .map(row -> Outcome.valueOf(row.orElseThrow().text("outcome")));
     }
 
-    private Uni<Boolean> fail(Projection rebuild, Failure failure) {
+    private Uni<Outcome> fail(Projection rebuild, Failure failure) {
         String code = failure.code().replaceFirst("^postgres-", "").toUpperCase(java.util.Locale.ROOT);
         return database.session(session -> session.query(FAIL, rebuild.id(), code, failure.message(), failure.hint()))
-                .replaceWith(false);
+                .replaceWith(Outcome.DONE);
     }
 }

@@ -39,6 +39,9 @@ class ProjectionLoop {
     /** How soon a gap that may still be filled is looked at again; the pause grows while it stays. */
     static final Duration GAP_INTERVAL = Duration.ofMillis(10);
 
+    /** How soon a rebuild looks again whether it can take its place, while an open transaction holds events back. */
+    static final Duration EXCHANGE_INTERVAL = Duration.ofSeconds(1);
+
     private static final Logger LOG = Logger.getLogger(ProjectionLoop.class);
     private static final Duration PRUNE_INTERVAL = Duration.ofSeconds(1);
 
@@ -271,17 +274,10 @@ class ProjectionLoop {
         running++;
         loop.start(
                 exchange.attempt(pipeline.projection),
-                again -> {
+                outcome -> {
                     ended(pipeline);
                     if (inTerm == term) {
-                        if (again) {
-                            want(pipeline);
-                        } else {
-                            LOG.infof("projection=%s was exchanged", pipeline.projection.name());
-                            pipeline.idle = true;
-                            arm(pipeline.projection.log());
-                            read();
-                        }
+                        exchanged(pipeline, outcome);
                     }
                 },
                 thrown -> {
@@ -290,6 +286,18 @@ class ProjectionLoop {
                         failed(pipeline, thrown);
                     }
                 });
+    }
+
+    private void exchanged(Pipeline pipeline, Exchange.Outcome outcome) {
+        switch (outcome) {
+            case AGAIN -> want(pipeline);
+            case LATER -> later(pipeline, EXCHANGE_INTERVAL);
+            case DONE -> {
+                pipeline.idle = true;
+                arm(pipeline.projection.log());
+                read();
+            }
+        }
     }
 
     /** What failed says nothing about an event: the database is away or busy, or another replica was faster. */

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.quarkus.test.junit.QuarkusTest;
+import io.runnel.SqlClient;
 import java.sql.SQLException;
 import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
@@ -169,6 +170,25 @@ class SideBySideTest extends ProjectionFixture {
         client.run("INSERT INTO log (kind, id, customer, amount) VALUES ('ordered', 1000, 1, 7)");
         awaitCaughtUp("shop");
         assertThat(client.rows("SELECT total FROM orders WHERE id = 1000")).containsExactly("14");
+    }
+
+    @Test
+    void projection_goes_on_while_an_open_transaction_keeps_its_rebuild_from_catching_up() throws SQLException {
+        try (SqlClient slow = client()) {
+            slow.begin();
+            slow.run("LOCK TABLE log IN ROW EXCLUSIVE MODE");
+            client.run("INSERT INTO log (kind, customer) VALUES ('joined', 100)");
+            rebuild("");
+            for (int i = 0; i < 10; i++) {
+                client.run("INSERT INTO log (kind, id, customer, amount) VALUES ('ordered', 2000, 1, 1)");
+                client.run("SELECT pg_sleep(0.3)");
+            }
+            assertThat(client.rows(STATUS)).containsExactly("RUNNING");
+            slow.run("ROLLBACK");
+        }
+        awaitCaughtUp("shop");
+        awaitRebuild("EXCHANGED");
+        assertThat(client.rows("SELECT total FROM orders WHERE id = 2000")).containsExactly("10");
     }
 
     @Test
