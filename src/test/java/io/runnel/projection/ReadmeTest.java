@@ -1,33 +1,29 @@
 package io.runnel.projection;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.quarkus.test.junit.QuarkusTest;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.sql.SQLException;
 import java.util.List;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
+import org.assertj.core.api.InstanceOfAssertFactories;
 import org.junit.jupiter.api.Test;
 
 /** The examples of the README do what it says. */
 @QuarkusTest
 class ReadmeTest extends ProjectionFixture {
 
-    private static final Pattern SECTION = Pattern.compile("(?ms)^## Projections$(.*?)^## ");
+    private static final Pattern SECTION = Pattern.compile("(?ms)^## ([^\n]*)$(.*?)(?=^## )");
     private static final Pattern EXAMPLE = Pattern.compile("(?s)```sql\n(.*?)```");
 
     @Test
     void examples_do_what_the_text_says() throws Exception {
-        String section = SECTION.matcher(Files.readString(Path.of("README.md")))
-                .results()
-                .findFirst()
-                .orElseThrow()
-                .group(1);
-        List<String> examples = EXAMPLE.matcher(section)
-                .results()
-                .map((MatchResult match) -> match.group(1))
-                .toList();
+        List<String> examples = examples("Projections");
         assertThat(examples).hasSize(6);
         client.run(examples.get(0));
         client.run(examples.get(1));
@@ -47,5 +43,37 @@ class ReadmeTest extends ProjectionFixture {
         client.awaitRow("SELECT FROM runnel.projection_rebuilds WHERE status = 'EXCHANGED'");
         assertThat(client.rows("SELECT * FROM balances ORDER BY customer")).containsExactly("ann|6", "bob|5");
         client.run("SELECT runnel.finish_rebuild('balances')");
+    }
+
+    @Test
+    void event_logs_take_events_and_refuse_changes() throws Exception {
+        List<String> examples = examples("Event logs");
+        assertThat(examples).hasSize(2);
+        client.run(examples.get(0));
+        assertThat(client.rows("SELECT position, version, type FROM account_events"))
+                .containsExactly("1|1|opened", "2|2|deposited");
+        assertThatThrownBy(() -> client.run("UPDATE account_events SET type = 'closed'"))
+                .asInstanceOf(InstanceOfAssertFactories.type(SQLException.class))
+                .extracting(SQLException::getSQLState)
+                .isEqualTo("RN020");
+        client.run(examples.get(1));
+        assertThat(
+                        client.rows(
+                                "SELECT name, position_column, immutable FROM runnel.event_logs WHERE schema_name = 'projected'"))
+                .containsExactlyInAnyOrder("projected.account_events|position|t", "projected.audit|id|t");
+    }
+
+    /** What is to be run in a section. */
+    private static List<String> examples(String section) throws IOException {
+        String text = SECTION.matcher(Files.readString(Path.of("README.md")))
+                .results()
+                .filter(match -> match.group(1).equals(section))
+                .findFirst()
+                .orElseThrow()
+                .group(2);
+        return EXAMPLE.matcher(text)
+                .results()
+                .map((MatchResult match) -> match.group(1))
+                .toList();
     }
 }
