@@ -38,6 +38,7 @@ class ArchitectureTest {
             Map.entry("schedule", Set.of("refresh", "cdc", "catalog", "postgres", "sql")),
             Map.entry("projection", Set.of("catalog", "postgres", "sql")),
             Map.entry("rows", Set.of("postgres", "sql")),
+            Map.entry("materialized", Set.of("schedule", "postgres", "sql")),
             Map.entry(
                     "definition",
                     Set.of("projection", "refresh", "cdc", "catalog", "postgres", "delta", "parse", "operator", "sql")),
@@ -48,6 +49,7 @@ class ArchitectureTest {
                             "definition",
                             "projection",
                             "rows",
+                            "materialized",
                             "schedule",
                             "refresh",
                             "cdc",
@@ -62,6 +64,7 @@ class ArchitectureTest {
                     Set.of(
                             "definition",
                             "projection",
+                            "materialized",
                             "schedule",
                             "refresh",
                             "cdc",

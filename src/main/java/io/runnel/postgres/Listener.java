@@ -38,7 +38,8 @@ public class Listener {
             LISTEN runnel_definition;
             LISTEN runnel_schedule;
             LISTEN runnel_events;
-            LISTEN runnel_projection""");
+            LISTEN runnel_projection;
+            LISTEN runnel_materialized_view""");
     private static final Sql LEAD = Sql.of("SELECT pg_try_advisory_lock({}, 0) AS locked", LEADER_LOCK_CLASS);
 
     private static final Sql ALIVE = Sql.of("SELECT 1 AS alive");

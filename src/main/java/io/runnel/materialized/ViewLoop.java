@@ -1,0 +1,285 @@
+package io.runnel.materialized;
+
+import io.runnel.postgres.EventLoop;
+import io.runnel.postgres.Failure;
+import io.runnel.postgres.Leadership;
+import io.runnel.postgres.Notification;
+import jakarta.enterprise.context.ApplicationScoped;
+import jakarta.enterprise.event.Event;
+import jakarta.enterprise.event.Observes;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Random;
+import java.util.Set;
+import java.util.stream.Collectors;
+import org.jboss.logging.Logger;
+
+/**
+ * Refreshes the managed views, while this process leads: each at its times, when somebody asks, and after those that it reads
+ * if they are due too. A view is never refreshed twice at once, and one that fails delays no other. All state is touched on
+ * the event loop only.
+ */
+@ApplicationScoped
+class ViewLoop {
+
+    /** How often all views are read again. */
+    static final Duration RELOAD_INTERVAL = Duration.ofSeconds(5);
+
+    /** How many views are refreshed at once; each takes a connection. */
+    static final int CONCURRENT_MAX = 4;
+
+    /** The first pause after a failure; it doubles with each. */
+    static final Duration BACK_OFF_MIN = Duration.ofMillis(250);
+
+    static final Duration BACK_OFF_MAX = Duration.ofSeconds(60);
+
+    private static final Logger LOG = Logger.getLogger(ViewLoop.class);
+    private static final String CHANNEL = "runnel_materialized_view";
+    private static final int DOUBLINGS_MAX = 8;
+
+    /** So that a clock that is set back does not keep a timer for long. */
+    private static final Duration SLEEP_MAX = Duration.ofSeconds(30);
+
+    private final EventLoop loop;
+    private final ViewRefresher refresher;
+    private final ViewRows rows;
+    private final Event<ViewRefresh> refreshed;
+    private final Event<ViewRefreshFailed> failures;
+    private final Random random = new Random();
+
+    private boolean leader;
+    private long term;
+    private final Map<Long, Pipeline> pipelines = new HashMap<>();
+    private int running;
+    private Optional<Long> timer = Optional.empty();
+    private boolean reading;
+    private boolean readAgain;
+
+    ViewLoop(
+            EventLoop loop,
+            ViewRefresher refresher,
+            ViewRows rows,
+            Event<ViewRefresh> refreshed,
+            Event<ViewRefreshFailed> failures) {
+        this.loop = loop;
+        this.refresher = refresher;
+        this.rows = rows;
+        this.refreshed = refreshed;
+        this.failures = failures;
+    }
+
+    void onLeadership(@Observes Leadership event) {
+        leader = event.held();
+        term++;
+        pipelines.clear();
+        if (leader) {
+            long inTerm = term;
+            loop.repeat(
+                    RELOAD_INTERVAL,
+                    () -> inTerm == term,
+                    () -> rows.maintain().flatMap(done -> rows.active()),
+                    found -> defined(inTerm, found),
+                    thrown -> LOG.warnf("the materialized views cannot be read: %s", thrown.getMessage()));
+        }
+    }
+
+    void onNotification(@Observes Notification event) {
+        if (leader && event.channel().equals(CHANNEL)) {
+            Optional.ofNullable(pipelines.get(event.id())).ifPresent(Pipeline::forgive);
+            read();
+        }
+    }
+
+    /** Reads all definitions now; what is announced meanwhile is read by the next reading. */
+    private void read() {
+        if (reading) {
+            readAgain = true;
+            return;
+        }
+        reading = true;
+        long inTerm = term;
+        loop.start(
+                rows.active(),
+                found -> {
+                    defined(inTerm, found);
+                    readAgain();
+                },
+                thrown -> readAgain());
+    }
+
+    private void readAgain() {
+        reading = false;
+        if (readAgain) {
+            readAgain = false;
+            read();
+        }
+    }
+
+    private void defined(long inTerm, List<ManagedView> found) {
+        if (inTerm != term || !leader) {
+            return;
+        }
+        pipelines.keySet().retainAll(found.stream().map(ManagedView::id).collect(Collectors.toSet()));
+        found.forEach(view ->
+                pipelines.computeIfAbsent(view.id(), id -> new Pipeline(view)).define(view));
+        startDue();
+    }
+
+    /** Starts what is due, unless something that it reads is, and sleeps until the next time. */
+    private void startDue() {
+        Instant now = Instant.now();
+        Set<Long> pending = new HashSet<>();
+        Optional<Instant> next = Optional.empty();
+        for (Pipeline pipeline : pipelines.values()) {
+            Optional<Instant> due = pipeline.due(now);
+            if (pipeline.running || due.filter(time -> !time.isAfter(now)).isPresent()) {
+                pending.add(pipeline.view.id());
+            } else if (due.isPresent() && (next.isEmpty() || due.get().isBefore(next.get()))) {
+                next = due;
+            }
+        }
+        List<Pipeline> ready = pending.stream()
+                .map(pipelines::get)
+                .filter(pipeline ->
+                        !pipeline.running && pipeline.view.upstream().stream().noneMatch(pending::contains))
+                .sorted((one, other) -> Long.compare(one.view.id(), other.view.id()))
+                .limit(Math.max(0, CONCURRENT_MAX - running))
+                .toList();
+        ready.forEach(this::start);
+        sleep(now, next);
+    }
+
+    private void sleep(Instant now, Optional<Instant> next) {
+        timer.ifPresent(loop::cancel);
+        timer = next.map(time -> {
+            Duration pause = Duration.between(now, time);
+            return loop.after(pause.compareTo(SLEEP_MAX) > 0 ? SLEEP_MAX : pause, this::startDue);
+        });
+    }
+
+    private void start(Pipeline pipeline) {
+        long inTerm = term;
+        pipeline.running = true;
+        running++;
+        loop.start(
+                refresher.refresh(pipeline.view),
+                run -> {
+                    ended(pipeline);
+                    finished(inTerm, pipeline, run);
+                },
+                thrown -> {
+                    ended(pipeline);
+                    failed(inTerm, pipeline, thrown);
+                });
+    }
+
+    private void ended(Pipeline pipeline) {
+        pipeline.running = false;
+        running--;
+    }
+
+    private void finished(long inTerm, Pipeline pipeline, ViewRefresh run) {
+        if (run.refreshed()) {
+            refreshed.fire(run);
+        }
+        if (inTerm == term) {
+            pipeline.forgive();
+            pipeline.lookedAt(run.at());
+            if (run.action().equals(ViewRefresh.GONE)) {
+                pipelines.remove(pipeline.view.id());
+            }
+            if (pipeline.asked) {
+                pipeline.asked = false;
+                read();
+            }
+            startDue();
+        }
+    }
+
+    /** What is only in the way now is told and tried again; everything else is an error of the view. */
+    private void failed(long inTerm, Pipeline pipeline, Throwable thrown) {
+        Failure failure = thrown instanceof Failure known
+                ? known
+                : new Failure.Internal("internal", String.valueOf(thrown.getMessage()), "", "", thrown);
+        boolean passing =
+                failure instanceof Failure.Unavailable && !failure.code().equals("postgres-57014");
+        if (inTerm != term) {
+            return;
+        }
+        pipeline.failures++;
+        pipeline.retryAt = Optional.of(Instant.now().plus(backOff(pipeline.failures)));
+        if (passing) {
+            LOG.debugf("materialized view=%s waits: %s", pipeline.view.name().display(), failure.message());
+            loop.start(rows.waits(pipeline.view.id(), failure), done -> {}, unheard -> {});
+        } else {
+            failures.fire(new ViewRefreshFailed(pipeline.view.name(), failure.code()));
+            loop.start(
+                    rows.failed(pipeline.view.id(), failure),
+                    suspended -> recorded(inTerm, pipeline, failure, suspended),
+                    unheard -> LOG.warnf(
+                            "materialized view=%s failed: %s",
+                            pipeline.view.name().display(), failure.message()));
+        }
+        startDue();
+    }
+
+    private void recorded(long inTerm, Pipeline pipeline, Failure failure, boolean suspended) {
+        if (suspended && inTerm == term) {
+            LOG.warnf(
+                    "materialized view=%s is suspended: code=%s message=%s",
+                    pipeline.view.name().display(), failure.code(), failure.message());
+            pipelines.remove(pipeline.view.id());
+        }
+    }
+
+    private Duration backOff(int failuresSoFar) {
+        long step = BACK_OFF_MIN.toMillis() << Math.min(failuresSoFar - 1, DOUBLINGS_MAX);
+        long limited = Math.min(step, BACK_OFF_MAX.toMillis());
+        return Duration.ofMillis(limited / 2 + random.nextLong(limited / 2 + 1));
+    }
+
+    /** One view, as far as this process has got with it. */
+    private static final class Pipeline {
+        ManagedView view;
+        boolean running;
+
+        /** Whether a refresh was asked for while one was under way, which may have begun before. */
+        boolean asked;
+
+        int failures;
+        Optional<Instant> retryAt = Optional.empty();
+
+        Pipeline(ManagedView view) {
+            this.view = view;
+        }
+
+        /** What was read while a refresh was under way may be older than what that refresh has told. */
+        void define(ManagedView found) {
+            asked = running && found.requested();
+            Optional<Instant> known = view.lastLook();
+            boolean stale = known.isPresent()
+                    && found.lastLook()
+                            .filter(look -> look.isBefore(known.get()))
+                            .isPresent();
+            view = stale && !found.requested() ? found.lookedAt(known.get()) : found;
+        }
+
+        void lookedAt(Instant when) {
+            view = view.lookedAt(when);
+        }
+
+        void forgive() {
+            failures = 0;
+            retryAt = Optional.empty();
+        }
+
+        Optional<Instant> due(Instant now) {
+            return retryAt.or(() -> view.due(now));
+        }
+    }
+}
