@@ -2,8 +2,13 @@ package io.runnel.api;
 
 import io.runnel.catalog.Statuses;
 import io.runnel.catalog.StreamTableStatus;
+import io.runnel.materialized.MaterializedViewStatus;
+import io.runnel.materialized.MaterializedViews;
 import io.runnel.postgres.Database;
 import io.runnel.postgres.Row;
+import io.runnel.postgres.Session;
+import io.runnel.projection.ProjectionStatus;
+import io.runnel.projection.Projections;
 import io.runnel.sql.QualifiedName;
 import io.runnel.sql.Sql;
 import io.smallrye.mutiny.Uni;
@@ -13,6 +18,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Stream;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 
 /** Reads the dependency graph. */
@@ -25,53 +31,105 @@ class Graph {
             FROM runnel.dependencies
             WHERE source_name IS NOT NULL
             ORDER BY 3, 4, 1, 2""");
+    private static final Sql VIEW_EDGES = Sql.of("""
+            SELECT schema_name::text AS schema_name, view_name::text AS table_name, source_schema::text AS source_schema,
+                source_name::text AS source_name, watched AS captured
+            FROM runnel.materialized_view_dependencies
+            ORDER BY 3, 4, 1, 2""");
+
+    /** From each log to its projections, and from these to their target tables. */
+    private static final Sql PROJECTION_EDGES = Sql.of("""
+            SELECT p.name, n.nspname::text AS schema_name, c.relname::text AS table_name, c.oid = p.relation AS log,
+                p.log_id IS NOT NULL AS captured
+            FROM runnel_internal.projection AS p
+            JOIN pg_class AS c ON c.oid = p.relation OR c.oid = ANY (p.targets)
+            JOIN pg_namespace AS n ON n.oid = c.relnamespace
+            WHERE p.rebuild_of IS NULL
+            ORDER BY p.name, c.oid <> p.relation, 2, 3""");
 
     private final Database database;
     private final Statuses statuses;
+    private final MaterializedViews views;
+    private final Projections projections;
 
-    Graph(Database database, Statuses statuses) {
+    Graph(Database database, Statuses statuses, MaterializedViews views, Projections projections) {
         this.database = database;
         this.statuses = statuses;
+        this.views = views;
+        this.projections = projections;
     }
 
     Uni<View> read() {
-        return statuses.all()
-                .flatMap(tables ->
-                        database.session(session -> session.query(EDGES)).map(rows -> view(tables, rows)));
+        return Uni.combine()
+                .all()
+                .unis(statuses.all(), views.all(), projections.all(), database.session(Graph::edges))
+                .asTuple()
+                .map(all -> view(all.getItem1(), all.getItem2(), all.getItem3(), all.getItem4()));
     }
 
-    private static View view(List<StreamTableStatus> tables, List<Row> rows) {
+    private static Uni<Rows> edges(Session session) {
+        return session.query(EDGES)
+                .flatMap(tables -> session.query(VIEW_EDGES)
+                        .flatMap(views -> session.query(PROJECTION_EDGES)
+                                .map(projections -> new Rows(tables, views, projections))));
+    }
+
+    private static View view(
+            List<StreamTableStatus> tables,
+            List<MaterializedViewStatus> managed,
+            List<ProjectionStatus> projected,
+            Rows rows) {
         Map<String, Node> nodes = new LinkedHashMap<>();
-        for (StreamTableStatus table : tables) {
-            String name = table.name().display();
-            nodes.put(name, new Node(name, "stream-table", Optional.of(table.status())));
-        }
+        tables.forEach(table -> add(nodes, table.name().display(), "stream-table", table.status()));
+        managed.forEach(view -> add(nodes, view.name().display(), "materialized-view", view.status()));
+        projected.forEach(projection -> add(nodes, projection.name(), "projection", projection.status()));
         List<Edge> edges = new ArrayList<>();
-        for (Row row : rows) {
-            String from = name(row, "source_schema", "source_name");
-            nodes.computeIfAbsent(from, name -> new Node(name, "source", Optional.empty()));
+        for (Row row :
+                Stream.concat(rows.tables().stream(), rows.views().stream()).toList()) {
+            String from = source(nodes, name(row, "source_schema", "source_name"));
             edges.add(new Edge(from, name(row, "schema_name", "table_name"), row.truth("captured")));
         }
+        for (Row row : rows.projections()) {
+            String table = source(nodes, name(row, "schema_name", "table_name"));
+            edges.add(
+                    row.truth("log")
+                            ? new Edge(table, row.text("name"), row.truth("captured"))
+                            : new Edge(row.text("name"), table, false));
+        }
         return new View(List.copyOf(nodes.values()), List.copyOf(edges));
+    }
+
+    private static void add(Map<String, Node> nodes, String name, String kind, String status) {
+        nodes.put(name, new Node(name, kind, Optional.of(status)));
+    }
+
+    private static String source(Map<String, Node> nodes, String name) {
+        nodes.computeIfAbsent(name, unknown -> new Node(unknown, "source", Optional.empty()));
+        return name;
     }
 
     private static String name(Row row, String schema, String name) {
         return QualifiedName.of(row.text(schema), row.text(name)).display();
     }
 
+    private record Rows(List<Row> tables, List<Row> views, List<Row> projections) {}
+
     record View(List<Node> nodes, List<Edge> edges) {}
 
     record Node(
             String name,
-            @Schema(description = "stream-table or source") String kind,
+
+            @Schema(description = "stream-table, materialized-view, projection or source")
+            String kind,
+
             Optional<String> status) {}
 
     record Edge(
             @Schema(description = "What is read") String from,
 
-            @Schema(description = "The stream table that reads it")
+            @Schema(description = "What reads it; the target of a projection, which writes it")
             String to,
 
-            @Schema(description = "Whether its changes are captured")
+            @Schema(description = "Whether its changes, or who writes to it, are recorded")
             boolean captured) {}
 }

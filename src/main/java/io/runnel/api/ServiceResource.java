@@ -6,6 +6,8 @@ import io.runnel.catalog.CapturedSources;
 import io.runnel.catalog.Statuses;
 import io.runnel.catalog.StreamTableStatus;
 import io.runnel.definition.Explanation;
+import io.runnel.materialized.MaterializedViewStatus;
+import io.runnel.materialized.MaterializedViews;
 import io.runnel.postgres.Connectivity;
 import io.runnel.projection.ProjectionStatus;
 import io.runnel.projection.Projections;
@@ -41,6 +43,7 @@ class ServiceResource {
     private final Commands commands;
     private final Statuses statuses;
     private final Projections projections;
+    private final MaterializedViews views;
     private final ObjectMapper json;
     private final CapturedSources sources;
     private final Graph graph;
@@ -51,6 +54,7 @@ class ServiceResource {
             Commands commands,
             Statuses statuses,
             Projections projections,
+            MaterializedViews views,
             ObjectMapper json,
             CapturedSources sources,
             Graph graph,
@@ -59,6 +63,7 @@ class ServiceResource {
         this.commands = commands;
         this.statuses = statuses;
         this.projections = projections;
+        this.views = views;
         this.json = json;
         this.sources = sources;
         this.graph = graph;
@@ -80,12 +85,13 @@ class ServiceResource {
     public Uni<Status> status() {
         return Uni.combine()
                 .all()
-                .unis(statuses.all(), sources.all(), projections.all())
+                .unis(statuses.all(), sources.all(), projections.all(), views.all())
                 .asTuple()
                 .map(all -> {
                     List<StreamTableStatus> tables = all.getItem1();
                     List<CapturedSource> captured = all.getItem2();
                     List<ProjectionStatus> projected = all.getItem3();
+                    List<MaterializedViewStatus> managed = all.getItem4();
                     return new Status(
                             version,
                             connectivity.listenerConnected(),
@@ -106,6 +112,13 @@ class ServiceResource {
                                     .limit(FAILING_MAX)
                                     .map(projection -> ProjectionView.of(projection, json))
                                     .toList(),
+                            managed.size(),
+                            managed.stream()
+                                    .filter(view ->
+                                            view.failed() || view.progress().consecutiveErrors() > 0)
+                                    .limit(FAILING_MAX)
+                                    .map(MaterializedViewView::of)
+                                    .toList(),
                             captured.size(),
                             captured.stream().mapToLong(CapturedSource::rows).sum(),
                             captured.stream().mapToLong(CapturedSource::bytes).sum());
@@ -114,7 +127,7 @@ class ServiceResource {
 
     @GET
     @Path("graph")
-    @Operation(summary = "Show which stream table reads what")
+    @Operation(summary = "Show which read model reads what")
     public Uni<Graph.View> graph() {
         return graph.read();
     }
@@ -144,6 +157,11 @@ class ServiceResource {
 
             @Schema(description = "Projections with errors or dead letters, the first 100")
             List<ProjectionView> failingProjections,
+
+            long materializedViews,
+
+            @Schema(description = "Managed materialized views with errors, the first 100")
+            List<MaterializedViewView> failingMaterializedViews,
 
             long sources,
             long bufferRows,

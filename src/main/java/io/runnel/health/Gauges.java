@@ -9,7 +9,9 @@ import io.runnel.catalog.CapturedSource;
 import io.runnel.catalog.CapturedSources;
 import io.runnel.catalog.Freshness;
 import io.runnel.catalog.Freshnesses;
+import io.runnel.materialized.MaterializedViews;
 import io.runnel.postgres.EventLoop;
+import io.runnel.sql.QualifiedName;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.enterprise.event.Observes;
@@ -39,6 +41,7 @@ class Gauges {
     private final EventLoop loop;
     private final Freshnesses freshnesses;
     private final CapturedSources sources;
+    private final MaterializedViews views;
     private final Meters meters;
     private final Duration interval;
     private final Series lag;
@@ -52,12 +55,14 @@ class Gauges {
             EventLoop loop,
             Freshnesses freshnesses,
             CapturedSources sources,
+            MaterializedViews views,
             Meters meters,
             MeterRegistry registry,
             @ConfigProperty(name = "runnel.metrics.interval", defaultValue = "10s") Duration interval) {
         this.loop = loop;
         this.freshnesses = freshnesses;
         this.sources = sources;
+        this.views = views;
         this.meters = meters;
         this.interval = interval;
         this.lag = series(registry, Meters.TABLE, "runnel.lag", "seconds", "No change older than this is missing");
@@ -88,18 +93,22 @@ class Gauges {
     }
 
     private void measured(Measurement found) {
-        show(found.tables());
+        show(found.tables(), found.views());
         showBuffers(found.sources());
     }
 
     private Uni<Measurement> measure() {
-        return freshnesses.all().flatMap(tables -> sources.all().map(captured -> new Measurement(tables, captured)));
+        return freshnesses
+                .all()
+                .flatMap(tables -> sources.all()
+                        .flatMap(captured -> views.names().map(names -> new Measurement(tables, captured, names))));
     }
 
-    private void show(List<Freshness> tables) {
+    private void show(List<Freshness> tables, List<QualifiedName> names) {
         Map<String, Number> lags = new HashMap<>();
         Map<String, Number> changes = new HashMap<>();
         Set<String> present = new HashSet<>();
+        names.forEach(name -> present.add(name.display()));
         for (Freshness table : tables) {
             String name = table.name().display();
             present.add(name);
@@ -144,5 +153,5 @@ class Gauges {
         }
     }
 
-    private record Measurement(List<Freshness> tables, List<CapturedSource> sources) {}
+    private record Measurement(List<Freshness> tables, List<CapturedSource> sources, List<QualifiedName> views) {}
 }

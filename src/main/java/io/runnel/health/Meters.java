@@ -3,6 +3,8 @@ package io.runnel.health;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Tags;
 import io.runnel.cdc.WokenUp;
+import io.runnel.materialized.ViewRefresh;
+import io.runnel.materialized.ViewRefreshFailed;
 import io.runnel.projection.EventsHandled;
 import io.runnel.refresh.RefreshCompleted;
 import io.runnel.refresh.RefreshFailed;
@@ -46,6 +48,17 @@ class Meters {
 
     void failed(@Observes RefreshFailed event) {
         registry.counter(ERRORS, TABLE, event.table(), "code", event.code()).increment();
+    }
+
+    void refreshed(@Observes ViewRefresh event) {
+        Tags view = Tags.of(TABLE, event.view().display(), "mode", event.action());
+        registry.counter(REFRESHES, view).increment();
+        registry.timer(DURATION, view).record(event.duration());
+    }
+
+    void failed(@Observes ViewRefreshFailed event) {
+        registry.counter(ERRORS, TABLE, event.view().display(), "code", event.code())
+                .increment();
     }
 
     void wokenUp(@Observes WokenUp event) {
