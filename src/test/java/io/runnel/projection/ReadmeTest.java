@@ -63,6 +63,22 @@ class ReadmeTest extends ProjectionFixture {
                 .containsExactlyInAnyOrder("projected.account_events|position|t", "projected.audit|id|t");
     }
 
+    @Test
+    void materialized_views_are_refreshed_and_adopted() throws Exception {
+        List<String> examples = examples("Materialized views");
+        assertThat(examples).hasSize(3);
+        client.run(examples.get(0));
+        client.awaitRow(
+                "SELECT FROM runnel.materialized_views WHERE view_name = 'daily_revenue' AND status = 'ACTIVE'");
+        client.run(examples.get(1));
+        client.awaitRow("SELECT FROM daily_revenue WHERE revenue = 24.90 AND payments = 2");
+        assertThat(client.rows("SELECT kind FROM runnel.materialized_view_history ORDER BY id"))
+                .containsExactly("PLAIN", "CONCURRENTLY");
+        client.run(examples.get(2));
+        assertThat(client.rows("SELECT * FROM largest")).containsExactly("EUR|19.90");
+        client.run("SELECT runnel.drop_materialized_view('daily_revenue')");
+    }
+
     /** What is to be run in a section. */
     private static List<String> examples(String section) throws IOException {
         String text = SECTION.matcher(Files.readString(Path.of("README.md")))
