@@ -294,7 +294,8 @@ END $$;
 
 -- Makes an existing table immutable, or creates a log. Returns CREATED, MADE IMMUTABLE, or IMMUTABLE if everything was
 -- refused or ignored already. Of an existing table, the columns stay as they are; to call it again includes new partitions.
-CREATE FUNCTION runnel.create_event_log(name text, position_column text DEFAULT NULL, entity_type text DEFAULT 'text')
+-- Whoever names the type of an entity, which is text by default, wants a new log.
+CREATE FUNCTION runnel.create_event_log(name text, position_column text DEFAULT NULL, entity_type text DEFAULT NULL)
 RETURNS text
 LANGUAGE plpgsql AS $$
 #variable_conflict use_variable
@@ -309,10 +310,10 @@ DECLARE
     guards record;
 BEGIN
     IF log IS NULL THEN
-        entity_checked := pg_catalog.to_regtype(entity_type);
+        entity_checked := pg_catalog.to_regtype(coalesce(entity_type, 'text'));
         IF entity_checked IS NULL THEN
             RAISE undefined_object USING
-                MESSAGE = pg_catalog.format('type %s does not exist', coalesce(pg_catalog.quote_literal(entity_type), 'null')),
+                MESSAGE = pg_catalog.format('type %s does not exist', pg_catalog.quote_literal(entity_type)),
                 HINT = 'Use for instance text, uuid or bigint.';
         END IF;
         EXECUTE pg_catalog.format(
@@ -331,6 +332,12 @@ BEGIN
         PERFORM runnel_internal.make_immutable(log);
         PERFORM runnel_internal.declare_log(log, coalesce(position_column, 'position'), true);
         RETURN 'CREATED';
+    END IF;
+    IF entity_type IS NOT NULL THEN
+        RAISE duplicate_table USING
+            MESSAGE = pg_catalog.format('relation %s already exists', log::pg_catalog.regclass),
+            DETAIL = 'The type of an entity is for a log that is created.',
+            HINT = 'Leave entity_type out to make the table immutable, or choose another name.';
     END IF;
     PERFORM runnel_internal.check_declarable(log);
     PERFORM runnel_internal.declare_log(log, runnel_internal.declared_position(log, position_column), false);

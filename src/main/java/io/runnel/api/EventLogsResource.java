@@ -40,8 +40,7 @@ class EventLogsResource {
 
     static final String PATH = "/api/v1/event-logs";
 
-    private static final Sql CREATE =
-            Sql.of("SELECT runnel.create_event_log($1::text, $2::text, coalesce($3::text, 'text')) AS outcome");
+    private static final Sql CREATE = Sql.of("SELECT runnel.create_event_log($1::text, $2::text, $3::text) AS outcome");
     private static final Sql DROP = Sql.of("SELECT FROM runnel.drop_event_log($1::text)");
 
     private final Database database;
@@ -127,7 +126,7 @@ class EventLogsResource {
             @Schema(description = "Of an existing table; may be absent where only one column can be it") @Nullable
             String positionColumn,
 
-            @Schema(description = "Of a table that is created", defaultValue = "text") @Nullable
+            @Schema(description = "Of a table that is created, text by default; absent for an existing one") @Nullable
             String entityType) {}
 
     @Schema(name = "EventLog")

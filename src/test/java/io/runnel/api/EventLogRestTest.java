@@ -75,6 +75,7 @@ class EventLogRestTest extends RestFixture {
                 .body("hint", containsString("uuid"));
         problem(send("POST", LOGS, Map.of("name", "rest.orders", "positionColumn", "amount")), 400, "postgres-42804")
                 .body("hint", containsString("bigint"));
+        problem(send("POST", LOGS, Map.of("name", "rest.orders", "entityType", "uuid")), 409, "postgres-42p07");
         problem(given().get(LOGS + "/rest.nothing").then(), 404, "no-event-log").body("hint", containsString(LOGS));
     }
 }

@@ -254,6 +254,7 @@ class EventLogTest extends SqlFixture {
         app.fails("SELECT runnel.create_event_log('bare')", "22023");
         app.fails("SELECT runnel.create_event_log('two')", "22023");
         app.fails("SELECT runnel.create_event_log('two', 'c')", "42703");
+        app.fails("SELECT runnel.create_event_log('two', 'b', entity_type => 'uuid')", "42P07");
         app.run("SELECT runnel.create_event_log('two', 'b')");
         app.fails("SELECT runnel.create_event_log('seen')", "42809");
         app.fails("SELECT runnel.create_event_log(NULL)", "42602");
