@@ -81,6 +81,11 @@ DECLARE
         FROM runnel_internal.projection
         WHERE id = rebuilt_id AND pg_has_role(runnel_internal.caller(), to_regrole(quote_ident(projection.owner))::oid, 'USAGE'));
 BEGIN
+    IF owner IS NULL THEN
+        RAISE insufficient_privilege USING
+            MESSAGE = 'a projection is rebuilt by its owner',
+            HINT = 'Use SET ROLE to become its owner.';
+    END IF;
     EXECUTE format('CREATE SCHEMA %I', runnel_internal.shadow_schema(rebuilt_id));
     EXECUTE format('GRANT USAGE, CREATE ON SCHEMA %I TO %I', runnel_internal.shadow_schema(rebuilt_id), owner);
     EXECUTE format($guard$

@@ -462,6 +462,7 @@ DECLARE
   hint_given text;
   handled boolean;
 BEGIN
+  %12$s
   IF kind = 'NEXT' THEN
     events := ARRAY(SELECT runnel_event FROM %1$s AS runnel_event
       WHERE runnel_event.%2$I > edge ORDER BY runnel_event.%2$I LIMIT batch);
@@ -553,7 +554,10 @@ END$template$,
         format('SELECT ARRAY(SELECT runnel_event FROM %1$s AS runnel_event WHERE runnel_event.%2$I > $1 '
             'AND runnel_event.%2$I <= $2 AND NOT runnel_event.%2$I::bigint <@ $3',
             log.qualified, projection.position_column),
-        format(' ORDER BY runnel_event.%I LIMIT $4)', projection.position_column))
+        format(' ORDER BY runnel_event.%I LIMIT $4)', projection.position_column),
+        -- Until the end of the batch; the triggers on the targets look at it.
+        CASE WHEN projection.rebuild_of IS NOT NULL
+            THEN format('PERFORM pg_catalog.set_config(''runnel.shadow'', %L, true);', projection.rebuild_of) ELSE '' END)
     FROM (
         SELECT projection.relation::regclass::text AS qualified, (
                 SELECT format_type(atttypid, NULL) FROM pg_attribute
@@ -594,7 +598,6 @@ BEGIN
         EXECUTE format('CREATE OR REPLACE FUNCTION runnel_internal.%I(targets oid[], copies oid[], shadow text) RETURNS bigint[] '
             'LANGUAGE plpgsql SECURITY DEFINER %s SET extra_float_digits = 1 AS %L',
             'exchange_' || built.id, settings, runnel_internal.exchange_body());
-        EXECUTE format('ALTER FUNCTION runnel_internal.%I SET runnel.shadow = %L', 'apply_' || built.id, built.rebuild_of);
     END IF;
     FOR made IN SELECT runnel_internal.projection_functions(built.id) LOOP
         EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', made);

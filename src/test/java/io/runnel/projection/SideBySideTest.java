@@ -208,6 +208,34 @@ class SideBySideTest extends ProjectionFixture {
     }
 
     @Test
+    void owner_without_further_rights_rebuilds_what_is_his() throws SQLException {
+        client.run("CREATE ROLE rebuilder");
+        client.run("GRANT USAGE, CREATE ON SCHEMA projected TO rebuilder; GRANT SELECT ON log TO rebuilder");
+        try (SqlClient owner = client()) {
+            owner.run("SET ROLE rebuilder");
+            owner.run("CREATE TABLE mine (position bigint PRIMARY KEY, who text)");
+            owner.run("SELECT runnel.create_projection('mine', 'log', 'position', targets => '{mine}',"
+                    + " default_handler => 'INSERT INTO mine VALUES (event.position, current_user)')");
+            awaitCaughtUp("mine");
+            owner.run("SELECT runnel.rebuild_projection('mine', side_by_side => true,"
+                    + " default_handler => 'INSERT INTO mine VALUES (event.position, upper(current_user))')");
+            owner.awaitRow("SELECT FROM runnel.projection_rebuilds WHERE status = 'EXCHANGED'");
+            assertThat(owner.rows("SELECT who, count(*) FROM mine GROUP BY who"))
+                    .containsExactly("REBUILDER|105");
+            assertThatThrownBy(() -> owner.run("SELECT runnel.rebuild_projection('shop', side_by_side => true)"))
+                    .hasMessageContaining("must be owner of projection shop");
+            String shop = client.rows("SELECT id FROM runnel.projections WHERE name = 'shop'")
+                    .get(0);
+            assertThatThrownBy(() -> owner.run("SELECT runnel_internal.make_shadow_schema(" + shop + ")"))
+                    .hasMessageContaining("a projection is rebuilt by its owner");
+            owner.run("SELECT runnel.finish_rebuild('mine')");
+            owner.run("SELECT runnel.drop_projection('mine')");
+            owner.run("RESET ROLE");
+        }
+        client.run("DROP OWNED BY rebuilder; DROP ROLE rebuilder");
+    }
+
+    @Test
     void tables_without_a_key_are_exchanged_row_by_row() throws SQLException {
         client.run("CREATE TABLE lines (what text, amount numeric)");
         client.run("SELECT runnel.create_projection('lines', 'log', 'position', targets => '{lines}',"
