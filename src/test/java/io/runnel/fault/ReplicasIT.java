@@ -15,7 +15,7 @@ import org.junit.jupiter.api.Test;
 /** Several services on one database, which knows them by a role that is no superuser. */
 class ReplicasIT {
 
-    private static final String LEADING = "leading: this process schedules the refreshes";
+    static final String LEADING = "leading: this process schedules the refreshes";
     private static final Duration TAKEOVER_MAX = Duration.ofSeconds(10);
 
     private static PostgresServer server;
