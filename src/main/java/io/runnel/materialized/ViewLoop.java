@@ -1,5 +1,6 @@
 package io.runnel.materialized;
 
+import io.runnel.postgres.Coalesced;
 import io.runnel.postgres.EventLoop;
 import io.runnel.postgres.Failure;
 import io.runnel.postgres.Leadership;
@@ -48,6 +49,7 @@ class ViewLoop {
     private final EventLoop loop;
     private final ViewRefresher refresher;
     private final ViewRows rows;
+    private final Coalesced<List<ManagedView>> reading;
     private final Event<ViewRefresh> refreshed;
     private final Event<ViewRefreshFailed> failures;
     private final Random random = new Random();
@@ -57,8 +59,6 @@ class ViewLoop {
     private final Map<Long, Pipeline> pipelines = new HashMap<>();
     private int running;
     private Optional<Long> timer = Optional.empty();
-    private boolean reading;
-    private boolean readAgain;
 
     ViewLoop(
             EventLoop loop,
@@ -69,6 +69,7 @@ class ViewLoop {
         this.loop = loop;
         this.refresher = refresher;
         this.rows = rows;
+        this.reading = new Coalesced<>(loop, rows::active);
         this.refreshed = refreshed;
         this.failures = failures;
     }
@@ -97,27 +98,8 @@ class ViewLoop {
 
     /** Reads all definitions now; what is announced meanwhile is read by the next reading. */
     private void read() {
-        if (reading) {
-            readAgain = true;
-            return;
-        }
-        reading = true;
         long inTerm = term;
-        loop.start(
-                rows.active(),
-                found -> {
-                    defined(inTerm, found);
-                    readAgain();
-                },
-                thrown -> readAgain());
-    }
-
-    private void readAgain() {
-        reading = false;
-        if (readAgain) {
-            readAgain = false;
-            read();
-        }
+        reading.run(found -> defined(inTerm, found));
     }
 
     private void defined(long inTerm, List<ManagedView> found) {

@@ -1,5 +1,6 @@
 package io.runnel.projection;
 
+import io.runnel.postgres.Coalesced;
 import io.runnel.postgres.EventLoop;
 import io.runnel.postgres.Failure;
 import io.runnel.postgres.Leadership;
@@ -49,6 +50,7 @@ class ProjectionLoop {
     private final Projector projector;
     private final Exchange exchange;
     private final ProjectionRows rows;
+    private final Coalesced<List<Projection>> reading;
     private final LogArming arming;
     private final Event<EventsHandled> handled;
     private final Random random = new Random();
@@ -60,8 +62,6 @@ class ProjectionLoop {
     private final Set<Integer> arms = new HashSet<>();
     private final Set<Integer> prunable = new HashSet<>();
     private int running;
-    private boolean reading;
-    private boolean readAgain;
 
     ProjectionLoop(
             EventLoop loop,
@@ -74,6 +74,7 @@ class ProjectionLoop {
         this.projector = projector;
         this.exchange = exchange;
         this.rows = rows;
+        this.reading = new Coalesced<>(loop, rows::active);
         this.arming = arming;
         this.handled = handled;
     }
@@ -121,27 +122,8 @@ class ProjectionLoop {
 
     /** Reads all definitions now; what is announced meanwhile is read by the next reading. */
     private void read() {
-        if (reading) {
-            readAgain = true;
-            return;
-        }
-        reading = true;
         long inTerm = term;
-        loop.start(
-                rows.active(),
-                found -> {
-                    defined(inTerm, found);
-                    readAgain();
-                },
-                thrown -> readAgain());
-    }
-
-    private void readAgain() {
-        reading = false;
-        if (readAgain) {
-            readAgain = false;
-            read();
-        }
+        reading.run(found -> defined(inTerm, found));
     }
 
     private void defined(long inTerm, List<Projection> found) {

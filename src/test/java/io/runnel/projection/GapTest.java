@@ -131,13 +131,7 @@ class GapTest extends ProjectionFixture {
     @Test
     void service_that_loses_its_connections_handles_every_event_once_and_in_order() throws Exception {
         project();
-        CompletableFuture<Void> writers = CompletableFuture.runAsync(() -> {
-            try {
-                write(0);
-            } catch (Exception e) {
-                throw new CompletionException(e);
-            }
-        });
+        CompletableFuture<Void> writers = writing();
         int blows = 0;
         while (!writers.isDone() || blows < 5) {
             client.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
@@ -156,13 +150,7 @@ class GapTest extends ProjectionFixture {
     @Test
     void rebuild_side_by_side_loses_and_repeats_nothing_while_events_come() throws Exception {
         project();
-        CompletableFuture<Void> writers = CompletableFuture.runAsync(() -> {
-            try {
-                write(0);
-            } catch (Exception e) {
-                throw new CompletionException(e);
-            }
-        });
+        CompletableFuture<Void> writers = writing();
         int exchanges = 0;
         int seen = 0;
         client.run("SELECT runnel.rebuild_projection('" + PROJECTION + "', side_by_side => true)");
@@ -208,6 +196,17 @@ class GapTest extends ProjectionFixture {
         client.awaitRow("SELECT FROM handled HAVING count(*) = 4");
         assertThat(client.rows("SELECT position FROM handled ORDER BY sequence"))
                 .containsExactly("1", "2", "20", "10");
+    }
+
+    /** Writers in the background. */
+    private CompletableFuture<Void> writing() {
+        return CompletableFuture.runAsync(() -> {
+            try {
+                write(0);
+            } catch (Exception e) {
+                throw new CompletionException(e);
+            }
+        });
     }
 
     /** @param own 1 if each writer writes to an entity of its own */
