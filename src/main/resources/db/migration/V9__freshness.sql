@@ -1,9 +1,9 @@
 -- Freshness of all kinds of read models: whether one includes a snapshot, how far behind it is, and waiting for it.
 --
--- A read model is named by its kind and id. What differs between kinds is a branch in model_read, model_written,
--- model_reflects, model_frontier, own_lag, urge_model, refuse_model_obstacle, model_readable, model_title,
--- raise_model_timeout, located_model and the view runnel.read_models; the rest knows nothing about kinds, save that a stream
--- table looks after those that it reads.
+-- A read model is named by its kind and id. What differs between kinds is a branch in model_reads, model_written,
+-- model_reflects, model_frontier, own_lag, urge_model, refuse_model_obstacle, check_model_readable, model_readable,
+-- model_title, raise_model_timeout, located_model and the view runnel.read_models; the rest knows nothing about kinds, save
+-- that a stream table looks after those that it reads.
 --
 -- When a projection includes a snapshot S. Let C be its checkpoint, F its frontier, L its late positions, all read at one
 -- snapshot N that sees everything S sees. An event that S sees was added by a transaction X and stands at a position p:
@@ -21,6 +21,14 @@
 -- That the frontier sees all that S sees is not asked for. A batch that finds nothing leaves no trace, so an idle projection
 -- has an old frontier, and nothing is beyond its checkpoint: it answers at once. While writers go on, S is fixed, so those
 -- that wait for it do not wait for what comes later.
+--
+-- When a materialized view includes a snapshot S. Its contents are the result as of its frontier F, or as of any later
+-- snapshot up to now if nothing but the contents of its sources decides the result and no transaction that wrote to them is
+-- seen by that snapshot and not by F; see the materialized views for how both are known. So S is included when F sees all that
+-- S sees, or when the standing is what it was at F and no recorded transaction is seen by S and not by F. Who refreshes the
+-- view by hand may do so from any snapshot, an old one too. That writes the view's row in pg_class anew, whose xmin is kept
+-- with the frontier: while it is another one, it is not known what the contents include. GRANT and the like look the same,
+-- and err on the safe side until the next refresh.
 --
 -- Read models that stand on others. When the lower one was found to include S at a snapshot N, its tables as of N show S,
 -- and the upper one is asked for N instead. Stream tables that read stream tables do this for themselves, see reflects.
@@ -64,10 +72,24 @@ END $$;
 -- The graph
 -- ---------------------------------------------------------------------------------------------------------------------
 
-CREATE VIEW runnel_internal.model_read AS
-SELECT 'STREAM_TABLE' AS kind, stream_table_id AS id, relation FROM runnel_internal.dependency
-UNION ALL
-SELECT 'PROJECTION', id, relation FROM runnel_internal.projection;
+-- What a read model reads. A function, because what a materialized view reads is found in its stored query, which would be
+-- looked at for all of them if this was a view.
+CREATE FUNCTION runnel_internal.model_reads(wanted_kind text, wanted_id bigint) RETURNS TABLE (relation oid)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+    IF wanted_kind = 'STREAM_TABLE' THEN
+        RETURN QUERY SELECT relation FROM runnel_internal.dependency WHERE stream_table_id = wanted_id;
+    ELSIF wanted_kind = 'PROJECTION' THEN
+        RETURN QUERY SELECT relation FROM runnel_internal.projection WHERE id = wanted_id;
+    ELSIF wanted_kind = 'MATERIALIZED_VIEW' THEN
+        RETURN QUERY
+        SELECT source
+        FROM runnel_internal.materialized_view
+        CROSS JOIN LATERAL runnel_internal.view_sources(relation) AS source
+        WHERE id = wanted_id;
+    END IF;
+END $$;
 
 -- With whose rights and in whose time zone the table is read, and the view that has the rows as they ought to be now. What a
 -- projection is rebuilt in is nobody's read model.
@@ -76,7 +98,9 @@ SELECT 'STREAM_TABLE' AS kind, id, relation, owner, time_zone, search_path, defi
 UNION ALL
 SELECT 'PROJECTION', id, unnest(targets), owner, time_zone, '', NULL
 FROM runnel_internal.projection
-WHERE rebuild_of IS NULL;
+WHERE rebuild_of IS NULL
+UNION ALL
+SELECT 'MATERIALIZED_VIEW', id, relation, owner, time_zone, search_path, NULL FROM runnel_internal.materialized_view;
 
 -- What a read model stands on, itself included at depth 0. A projection may write to the log of one that it stands on, so
 -- the depth is limited; a chain of more than 64 read models is not followed to its end.
@@ -88,7 +112,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         UNION
         SELECT upstream.kind, upstream.id, walked.depth + 1
         FROM walked
-        JOIN runnel_internal.model_read AS reading ON reading.kind = walked.kind AND reading.id = walked.id
+        CROSS JOIN LATERAL runnel_internal.model_reads(walked.kind, walked.id) AS reading
         JOIN runnel_internal.model_written AS upstream ON upstream.relation = reading.relation
         WHERE walked.depth < 64 AND (upstream.kind, upstream.id) IS DISTINCT FROM (walked.kind, walked.id)
     )
@@ -105,9 +129,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WHERE walked.kind <> 'STREAM_TABLE' OR (walked.kind, walked.id) = (wanted_kind, wanted_id) OR EXISTS (
         SELECT
         FROM runnel_internal.stream_table
-        JOIN runnel_internal.model_read AS reading ON reading.relation = stream_table.relation
-        JOIN walked AS reader ON reader.kind = reading.kind AND reader.id = reading.id
-        WHERE stream_table.id = walked.id AND reader.kind <> 'STREAM_TABLE')
+        CROSS JOIN walked AS reader
+        CROSS JOIN LATERAL runnel_internal.model_reads(reader.kind, reader.id) AS reading
+        WHERE stream_table.id = walked.id AND reader.kind <> 'STREAM_TABLE' AND reading.relation = stream_table.relation)
     ORDER BY (walked.kind, walked.id) = (wanted_kind, wanted_id), walked.depth DESC, walked.kind, walked.id
 $$;
 
@@ -259,16 +283,139 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
 $$;
 
 -- ---------------------------------------------------------------------------------------------------------------------
+-- Materialized views
+-- ---------------------------------------------------------------------------------------------------------------------
+
+-- The xmin of the view's row in pg_class after the last refresh by Runnel.
+ALTER TABLE runnel_internal.materialized_view_state ADD COLUMN written_xmin text;
+
+CREATE FUNCTION runnel_internal.mark_contents() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    SELECT pg_class.xmin::text INTO NEW.written_xmin
+    FROM runnel_internal.materialized_view
+    JOIN pg_class ON pg_class.oid = relation
+    WHERE id = NEW.materialized_view_id;
+    RETURN NEW;
+END $$;
+
+CREATE TRIGGER mark_contents
+    BEFORE UPDATE OF refreshes ON runnel_internal.materialized_view_state
+    FOR EACH ROW WHEN (NEW.refreshes <> OLD.refreshes) EXECUTE FUNCTION runnel_internal.mark_contents();
+
+-- The snapshot of which the contents are the result; null if that is not known.
+CREATE FUNCTION runnel_internal.view_frontier(wanted_id bigint) RETURNS pg_snapshot
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT frontier
+    FROM runnel_internal.materialized_view_state
+    JOIN runnel_internal.materialized_view ON id = materialized_view_id
+    JOIN pg_class ON pg_class.oid = relation
+    WHERE id = wanted_id AND relispopulated AND origin = runnel_internal.origin() AND written_xmin = pg_class.xmin::text
+$$;
+
+-- Whether it is proven that the result as of the snapshot is that as of the frontier.
+CREATE FUNCTION runnel_internal.view_unchanged(wanted_id bigint, frontier pg_snapshot, awaited pg_snapshot) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    viewed oid;
+    known text;
+BEGIN
+    SELECT relation, standing INTO viewed, known
+    FROM runnel_internal.materialized_view
+    JOIN runnel_internal.materialized_view_state ON materialized_view_id = id
+    WHERE id = wanted_id;
+    IF known IS NULL THEN
+        RETURN false;
+    END IF;
+    RETURN NOT EXISTS (
+            SELECT
+            FROM runnel_internal.view_sources(viewed) AS source
+            JOIN runnel_internal.touched_source ON relation = source
+            JOIN runnel_internal.touch ON source_id = touched_source.id
+            WHERE xid >= pg_snapshot_xmin(view_unchanged.frontier) AND xid < pg_snapshot_xmax(awaited)
+                AND NOT pg_visible_in_snapshot(xid, view_unchanged.frontier) AND pg_visible_in_snapshot(xid, awaited))
+        AND known = coalesce(runnel_internal.view_standing(viewed), '');
+END $$;
+
+-- Whether the contents include the snapshot; see the head of this file.
+CREATE FUNCTION runnel_internal.view_reflects(wanted_id bigint, awaited pg_snapshot) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    ours pg_snapshot := runnel_internal.view_frontier(wanted_id);
+BEGIN
+    RETURN ours IS NOT NULL
+        AND (runnel_internal.covers(ours, awaited) OR runnel_internal.view_unchanged(wanted_id, ours, awaited));
+END $$;
+
+-- Zero if nothing is missing; otherwise the time since the contents were last known to be right. That a frontier covers
+-- everything does not suffice: the time, and what is not in this database, may change the result.
+CREATE FUNCTION runnel_internal.view_lag(wanted_id bigint) RETURNS double precision
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    ours pg_snapshot := runnel_internal.view_frontier(wanted_id);
+BEGIN
+    RETURN CASE
+        WHEN ours IS NULL THEN NULL
+        WHEN runnel_internal.view_unchanged(wanted_id, ours, pg_current_snapshot()) THEN 0
+        ELSE (
+            SELECT greatest(extract(epoch FROM clock_timestamp() - checked_at), 0)
+            FROM runnel_internal.materialized_view_state
+            WHERE materialized_view_id = wanted_id) END;
+END $$;
+
+-- Asks for a refresh, unless one was asked for and is not answered yet; that includes one that fails and is tried again.
+CREATE FUNCTION runnel_internal.urge_view(wanted_id bigint) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    UPDATE runnel_internal.materialized_view AS urged
+    SET refresh_requests = urged.refresh_requests + 1
+    FROM runnel_internal.materialized_view_state AS state
+    WHERE urged.id = wanted_id AND state.materialized_view_id = wanted_id
+        AND state.refresh_requests >= urged.refresh_requests
+$$;
+
+-- Why it is not refreshed before somebody acts; null for nothing.
+CREATE FUNCTION runnel_internal.view_obstacle(wanted_id bigint) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    managed runnel_internal.materialized_view;
+    state runnel_internal.materialized_view_state;
+BEGIN
+    SELECT * INTO managed FROM runnel_internal.materialized_view WHERE id = wanted_id;
+    SELECT * INTO state FROM runnel_internal.materialized_view_state WHERE materialized_view_id = wanted_id;
+    RETURN CASE
+        WHEN NOT EXISTS (SELECT FROM pg_class WHERE oid = managed.relation) THEN '{"state": "DROPPED"}'
+        WHEN managed.wanted <> 'ACTIVE' THEN jsonb_build_object('state', managed.wanted)
+        WHEN state.suspended THEN
+            jsonb_build_object('state', 'SUSPENDED', 'message', state.last_error, 'hint', state.last_error_hint) END;
+END $$;
+
+-- ---------------------------------------------------------------------------------------------------------------------
 -- All kinds
 -- ---------------------------------------------------------------------------------------------------------------------
 
--- The read model that a name means: a stream table by its table, in the search_path of the caller; otherwise a projection.
+-- The managed view that a name means, in the search_path of the caller; null for none.
+CREATE FUNCTION runnel_internal.located_view(given text) RETURNS bigint
+LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN runnel_internal.materialized_view_id(pg_catalog.to_regclass(given));
+EXCEPTION WHEN syntax_error OR invalid_name OR feature_not_supported THEN
+    RETURN NULL;
+END $$;
+
+-- The read model that a name means: a stream table by its table or a materialized view, in the search_path of the caller;
+-- otherwise a projection.
 CREATE FUNCTION runnel_internal.located_model(given text, OUT kind text, OUT id bigint)
 LANGUAGE plpgsql AS $$
 BEGIN
     id := runnel_internal.located(given);
     kind := 'STREAM_TABLE';
 EXCEPTION WHEN undefined_table OR invalid_name THEN
+    id := runnel_internal.located_view(given);
+    IF id IS NOT NULL THEN
+        kind := 'MATERIALIZED_VIEW';
+        RETURN;
+    END IF;
     id := runnel_internal.projection_id(given);
     kind := 'PROJECTION';
     IF id IS NULL AND SQLSTATE = '42P01' THEN
@@ -293,6 +440,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                 OR EXISTS (
                     SELECT FROM unnest(targets) AS target
                     WHERE coalesce(has_table_privilege(runnel_internal.caller(), target, 'SELECT'), false))))
+        WHEN 'MATERIALIZED_VIEW' THEN EXISTS (
+            SELECT FROM runnel_internal.materialized_view
+            WHERE id = wanted_id AND runnel_internal.may_read(runnel_internal.caller(), relation, owner))
         ELSE false END
 $$;
 
@@ -304,7 +454,8 @@ BEGIN
     ELSIF NOT runnel_internal.model_readable(wanted_kind, wanted_id) THEN
         RAISE insufficient_privilege USING
             MESSAGE = format('permission denied for %s', runnel_internal.model_title(wanted_kind, wanted_id)),
-            HINT = format('GRANT SELECT ON one of its targets TO %I.', runnel_internal.caller());
+            HINT = CASE WHEN wanted_kind = 'PROJECTION' THEN format('GRANT SELECT ON one of its targets TO %I.', runnel_internal.caller())
+                ELSE format('GRANT SELECT ON it TO %I.', runnel_internal.caller()) END;
     END IF;
 END $$;
 
@@ -315,7 +466,11 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         WHEN 'STREAM_TABLE' THEN (
             SELECT format('stream table %I.%I', schema_name, table_name) FROM runnel_internal.stream_table WHERE id = wanted_id)
         WHEN 'PROJECTION' THEN (
-            SELECT format('projection %s', name) FROM runnel_internal.projection WHERE id = wanted_id) END
+            SELECT format('projection %s', name) FROM runnel_internal.projection WHERE id = wanted_id)
+        WHEN 'MATERIALIZED_VIEW' THEN coalesce((
+            SELECT format('materialized view %I.%I', schema_name, view_name)
+            FROM runnel_internal.materialized_view
+            WHERE id = wanted_id), format('materialized view with id %s', wanted_id)) END
 $$;
 
 -- Whether its tables include the snapshot, if what stands below it does.
@@ -324,7 +479,8 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN CASE wanted_kind
         WHEN 'STREAM_TABLE' THEN runnel_internal.reflects(wanted_id, awaited)
-        WHEN 'PROJECTION' THEN runnel_internal.projection_reflects(wanted_id, awaited) END;
+        WHEN 'PROJECTION' THEN runnel_internal.projection_reflects(wanted_id, awaited)
+        WHEN 'MATERIALIZED_VIEW' THEN runnel_internal.view_reflects(wanted_id, awaited) END;
 END $$;
 
 -- Whether it includes the snapshot, and all that stands below it, looked at once. While what is below is written to all the
@@ -351,7 +507,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 
 -- A snapshot up to which it has applied everything it was given; null before the first fill. One that is kept by its writers
--- has always done so.
+-- has always done so. What a materialized view shows that somebody else has filled is seen by the present snapshot at least.
 CREATE FUNCTION runnel_internal.model_frontier(wanted_kind text, wanted_id bigint) RETURNS pg_snapshot
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT CASE wanted_kind
@@ -360,7 +516,12 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
             SELECT CASE WHEN log_id IS NULL THEN pg_current_snapshot() ELSE frontier END
             FROM runnel_internal.projection
             JOIN runnel_internal.projection_state ON projection_id = projection.id
-            WHERE projection.id = wanted_id) END
+            WHERE projection.id = wanted_id)
+        WHEN 'MATERIALIZED_VIEW' THEN (
+            SELECT coalesce(runnel_internal.view_frontier(id), pg_current_snapshot())
+            FROM runnel_internal.materialized_view
+            JOIN pg_class ON pg_class.oid = relation AND relispopulated
+            WHERE id = wanted_id) END
 $$;
 
 CREATE FUNCTION runnel_internal.refuse_model_obstacle(wanted_kind text, wanted_id bigint) RETURNS void
@@ -381,6 +542,16 @@ BEGIN
                 HINT = coalesce(CASE WHEN error IS NOT NULL THEN nullif(obstacle ->> 'hint', '') END,
                     'Continue with runnel.resume_projection.');
         END IF;
+    ELSIF wanted_kind = 'MATERIALIZED_VIEW' THEN
+        obstacle := runnel_internal.view_obstacle(wanted_id);
+        IF obstacle IS NOT NULL THEN
+            error := CASE WHEN runnel_internal.model_readable(wanted_kind, wanted_id) THEN obstacle ->> 'message' END;
+            RAISE object_not_in_prerequisite_state USING
+                MESSAGE = format('%s is %s', runnel_internal.model_title(wanted_kind, wanted_id), obstacle ->> 'state'),
+                DETAIL = coalesce('Last error: ' || error, 'It is not refreshed in this state.'),
+                HINT = coalesce(CASE WHEN error IS NOT NULL THEN nullif(obstacle ->> 'hint', '') END,
+                    'Continue with runnel.resume_materialized_view.');
+        END IF;
     END IF;
 END $$;
 
@@ -391,6 +562,8 @@ BEGIN
         PERFORM runnel_internal.urge(wanted_id, awaited);
     ELSIF wanted_kind = 'PROJECTION' THEN
         PERFORM runnel_internal.urge_projection(wanted_id, look);
+    ELSIF wanted_kind = 'MATERIALIZED_VIEW' THEN
+        PERFORM runnel_internal.urge_view(wanted_id);
     END IF;
 END $$;
 
@@ -431,6 +604,16 @@ BEGIN
     PERFORM runnel_internal.check_model_readable(wanted_kind, wanted_id);
     IF wanted_kind = 'STREAM_TABLE' THEN
         PERFORM runnel_internal.raise_timeout(wanted_id, given, timeout);
+    ELSIF wanted_kind = 'MATERIALIZED_VIEW' THEN
+        SELECT checked_at, waits_for, consecutive_errors, last_error INTO progress
+        FROM runnel_internal.materialized_view_state
+        WHERE materialized_view_id = wanted_id;
+        RAISE SQLSTATE 'RN001' USING
+            MESSAGE = format('materialized view %s is not up to date after %s', given, timeout),
+            DETAIL = concat(coalesce('Its contents are those of ' || progress.checked_at, 'It was never refreshed'),
+                ', waits for ' || progress.waits_for,
+                CASE WHEN progress.consecutive_errors > 0 THEN ', last error: ' || progress.last_error END, '.'),
+            HINT = 'Call again with a longer timeout; if nothing moves, see whether the service runs.';
     END IF;
     SELECT checkpoint, consecutive_errors, last_error, runnel_internal.latest_position(projection.id) AS latest
     INTO progress
@@ -544,7 +727,8 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RETURN CASE wanted_kind
         WHEN 'STREAM_TABLE' THEN runnel_internal.stream_table_lag(wanted_id)
-        WHEN 'PROJECTION' THEN runnel_internal.projection_lag(wanted_id) END;
+        WHEN 'PROJECTION' THEN runnel_internal.projection_lag(wanted_id)
+        WHEN 'MATERIALIZED_VIEW' THEN runnel_internal.view_lag(wanted_id) END;
 END $$;
 
 -- The greatest lag of the read model and of those below it, measured in their sources; null if one of them is not known,
@@ -577,7 +761,11 @@ FROM runnel.stream_tables
 UNION ALL
 SELECT name, 'PROJECTION', owner, status, schedule, updated_at, runnel_internal.model_lag('PROJECTION', id),
     consecutive_errors, last_error, id
-FROM runnel.projections;
+FROM runnel.projections
+UNION ALL
+SELECT format('%I.%I', schema_name, view_name), 'MATERIALIZED_VIEW', owner, status, array_to_string(schedules, '; '), refreshed_at,
+    runnel_internal.model_lag('MATERIALIZED_VIEW', id), consecutive_errors, last_error, id
+FROM runnel.materialized_views;
 
 GRANT SELECT ON runnel.read_models TO PUBLIC;
 
@@ -587,6 +775,7 @@ GRANT SELECT ON runnel.read_models TO PUBLIC;
 
 GRANT EXECUTE ON ALL ROUTINES IN SCHEMA runnel TO PUBLIC;
 GRANT EXECUTE ON ROUTINE
+    runnel_internal.located_view(text),
     runnel_internal.located_model(text),
     runnel_internal.model_includes(text, bigint, pg_snapshot),
     runnel_internal.includes(bigint, pg_snapshot),
@@ -596,12 +785,20 @@ GRANT EXECUTE ON ROUTINE
     runnel_internal.model_lag(text, bigint)
 TO PUBLIC;
 REVOKE EXECUTE ON FUNCTION
+    runnel_internal.model_reads(text, bigint),
     runnel_internal.involved(text, bigint),
     runnel_internal.stages(text, bigint),
     runnel_internal.projection_obstacle(bigint),
     runnel_internal.projection_reflects(bigint, pg_snapshot),
     runnel_internal.projection_lag(bigint),
     runnel_internal.urge_projection(bigint, integer),
+    runnel_internal.mark_contents(),
+    runnel_internal.view_frontier(bigint),
+    runnel_internal.view_unchanged(bigint, pg_snapshot, pg_snapshot),
+    runnel_internal.view_reflects(bigint, pg_snapshot),
+    runnel_internal.view_lag(bigint),
+    runnel_internal.urge_view(bigint),
+    runnel_internal.view_obstacle(bigint),
     runnel_internal.model_readable(text, bigint),
     runnel_internal.check_model_readable(text, bigint),
     runnel_internal.model_title(text, bigint),

@@ -96,7 +96,7 @@ class ReadModelsResource {
     record View(
             String name,
 
-            @Schema(description = "stream-table, projection")
+            @Schema(description = "stream-table, projection, materialized-view")
             String kind,
 
             String owner,

@@ -12,7 +12,8 @@ import java.util.Optional;
  * @param refreshedAt when that snapshot was taken
  * @param pendingChanges change rows of its direct sources that it does not include yet; empty before the first fill
  * @param lagSeconds no change older than this is missing, counting what the read models that it reads are missing;
- *     0 if nothing is; empty before the first fill, and if it is not known for a projection that it reads
+ *     0 if nothing is; empty before the first fill, and if it is not known for a projection or materialized view
+ *     that it reads
  * @param upstream ids of the stream tables that it reads
  */
 public record Freshness(

@@ -29,13 +29,12 @@ public class Freshnesses {
                 FROM involved
                 JOIN runnel_internal.dependency ON dependency.stream_table_id = involved.id
                 JOIN runnel_internal.stream_table AS upstream ON upstream.relation = dependency.relation
-            ), projected AS MATERIALIZED (
-                SELECT target.relation, runnel_internal.model_lag('PROJECTION', projection.id) AS lag_seconds
-                FROM runnel_internal.projection
-                CROSS JOIN LATERAL unnest(projection.targets) AS target (relation)
-                WHERE projection.rebuild_of IS NULL AND EXISTS (
+            ), beneath AS MATERIALIZED (
+                SELECT model.relation, runnel_internal.model_lag(model.kind, model.id) AS lag_seconds
+                FROM runnel_internal.model_written AS model
+                WHERE model.kind <> 'STREAM_TABLE' AND EXISTS (
                     SELECT FROM runnel_internal.dependency
-                    WHERE dependency.relation = target.relation
+                    WHERE dependency.relation = model.relation
                         AND dependency.stream_table_id IN (SELECT involved.id FROM involved))
             )
             SELECT
@@ -52,8 +51,8 @@ public class Freshnesses {
                 END AS pending,
                 coalesce(reads.uncaptured, false) OR frontier.evaluated_at IS NOT NULL AS uncaptured,
                 coalesce(reads.upstream, ARRAY[]::bigint[]) AS upstream,
-                coalesce(reads.projected, false) AS projected,
-                reads.projected_seconds
+                coalesce(reads.below, false) AS below,
+                reads.below_seconds
             FROM involved
             JOIN runnel_internal.stream_table ON stream_table.id = involved.id
             LEFT JOIN runnel_internal.frontier ON frontier.stream_table_id = stream_table.id
@@ -65,13 +64,13 @@ public class Freshnesses {
                         to_regclass('runnel_internal.changes_' || dependency.source_id)) > 0) AS written,
                     bool_or(dependency.source_id IS NULL AND source.relkind IS DISTINCT FROM 'v') AS uncaptured,
                     array_agg(upstream.id) FILTER (WHERE upstream.id IS NOT NULL) AS upstream,
-                    bool_or(projected.relation IS NOT NULL) AS projected,
-                    CASE WHEN bool_and(projected.relation IS NULL OR projected.lag_seconds IS NOT NULL)
-                        THEN max(projected.lag_seconds) END AS projected_seconds
+                    bool_or(beneath.relation IS NOT NULL) AS below,
+                    CASE WHEN bool_and(beneath.relation IS NULL OR beneath.lag_seconds IS NOT NULL)
+                        THEN max(beneath.lag_seconds) END AS below_seconds
                 FROM runnel_internal.dependency
                 LEFT JOIN pg_class AS source ON source.oid = dependency.relation
                 LEFT JOIN runnel_internal.stream_table AS upstream ON upstream.relation = dependency.relation
-                LEFT JOIN projected ON projected.relation = dependency.relation
+                LEFT JOIN beneath ON beneath.relation = dependency.relation
                 WHERE dependency.stream_table_id = stream_table.id
             ) AS reads""";
 
@@ -104,9 +103,9 @@ public class Freshnesses {
         Optional<Long> pending = row.optionalNumber("pending");
         Optional<Double> lag = pending.flatMap(
                 changes -> changes > 0 || row.truth("uncaptured") ? row.optionalReal("age_seconds") : Optional.of(0.0));
-        // What a projection does not know, the tables over its targets do not know either.
-        Optional<Double> behind = row.truth("projected")
-                ? lag.flatMap(own -> row.optionalReal("projected_seconds").map(below -> Math.max(own, below)))
+        // What a read model of another kind does not know, the tables over it do not know either.
+        Optional<Double> behind = row.truth("below")
+                ? lag.flatMap(own -> row.optionalReal("below_seconds").map(below -> Math.max(own, below)))
                 : lag;
         return new Freshness(
                 row.number("id"),

@@ -30,6 +30,12 @@ public class MaterializedViews {
             ORDER BY id DESC
             LIMIT $2""");
 
+    private static final Sql FRESHNESS = Sql.of("""
+            SELECT schema_name::text AS schema_name, view_name::text AS view_name, status,
+              runnel_internal.model_frontier('MATERIALIZED_VIEW', id)::text AS frontier,
+              runnel_internal.model_lag('MATERIALIZED_VIEW', id) AS lag_seconds, refreshed_at, checked_at
+            FROM runnel.materialized_views
+            WHERE id = $1""");
     private static final Sql NAMES = Sql.of(
             "SELECT schema_name::text AS schema_name, view_name::text AS view_name FROM runnel_internal.materialized_view");
 
@@ -56,6 +62,17 @@ public class MaterializedViews {
         return database.session(session ->
                         session.one(BY_NAME, name.schema().name(), name.name().name()))
                 .map(found -> found.map(MaterializedViews::status));
+    }
+
+    public Uni<Optional<ViewFreshness>> freshness(long id) {
+        return database.session(session -> session.one(FRESHNESS, id))
+                .map(found -> found.map(row -> new ViewFreshness(
+                        QualifiedName.of(row.text("schema_name"), row.text("view_name")),
+                        row.text("status"),
+                        row.optionalText("frontier"),
+                        row.optionalReal("lag_seconds"),
+                        row.optionalTime("refreshed_at"),
+                        row.optionalTime("checked_at"))));
     }
 
     /** The latest first. */

@@ -47,8 +47,25 @@ public class PageReader {
             SET LOCAL jit = off;
             SET LOCAL random_page_cost = 1.1;
             SET LOCAL ROLE {};
-            LOCK TABLE {} IN ACCESS SHARE MODE;
+            {};
             SET LOCAL ROLE NONE""";
+
+    private static final String LOCK_TABLE = "LOCK TABLE {} IN ACCESS SHARE MODE";
+
+    /** LOCK TABLE does not take materialized views. This takes the same lock and reads nothing, but takes the snapshot first. */
+    private static final String LOCK_VIEW = "SELECT FROM {} WHERE false";
+
+    /**
+     * What a plain refresh has written is visible to older snapshots too. Once the view is locked there are no more, so if its
+     * file is the one that the snapshot knows, its contents are those that the snapshot knows.
+     */
+    private static final Sql UNMOVED = Sql.of("""
+            SELECT coalesce(bool_and(relfilenode = pg_relation_filenode(oid)), false) AS unmoved
+            FROM pg_class
+            WHERE oid = to_regclass($1::text)""");
+
+    /** How often a view is read again that was exchanged between snapshot and lock. */
+    static final int EXCHANGES_MAX = 5;
 
     private static final Sql MEASURE = Sql.of("""
             SELECT CASE WHEN count(*) = 1 THEN min(frontier::text) ELSE pg_current_snapshot()::text END AS frontier,
@@ -91,6 +108,7 @@ public class PageReader {
             WHERE page.total - page.bytes < {}
             ORDER BY page.number""";
 
+    private static final String EXCHANGED = "view-exchanged";
     private static final Set<String> UNSUITABLE =
             Set.of("postgres-42883", "postgres-42804", "postgres-42725", "postgres-25p02");
 
@@ -106,14 +124,42 @@ public class PageReader {
     public Uni<Reading> stored(Served served, PageRequest request, Requirement requirement) {
         Sql table = Sql.of("{}", served.table());
         return within(
-                served,
-                table,
-                session -> measure(session, served, requirement).flatMap(measured -> {
-                    if (!requirement.met(measured) || !measured.populated()) {
-                        return Uni.createFrom().item(new Reading.TooOld(measured));
+                        served,
+                        served.exchanged() ? Sql.of(LOCK_VIEW, table) : Sql.of(LOCK_TABLE, table),
+                        session -> unmoved(session, served)
+                                .flatMap(unmoved -> measure(session, served, requirement)
+                                        .flatMap(measured -> {
+                                            if (!requirement.met(measured) || !measured.populated()) {
+                                                return Uni.createFrom().item(new Reading.TooOld(measured));
+                                            }
+                                            return page(session, served, request, table, measured);
+                                        })))
+                .onFailure(PageReader::exchanged)
+                .retry()
+                .atMost(EXCHANGES_MAX);
+    }
+
+    private static boolean exchanged(Throwable thrown) {
+        return thrown instanceof Failure failure && failure.code().equals(EXCHANGED);
+    }
+
+    /** Fails if the view was exchanged after the snapshot was taken. */
+    private static Uni<Void> unmoved(Session session, Served served) {
+        if (!served.exchanged()) {
+            return Uni.createFrom().voidItem();
+        }
+        String name = served.table().sql().text();
+        return session.one(UNMOVED, name)
+                .invoke(row -> {
+                    if (!row.orElseThrow().truth("unmoved")) {
+                        throw new Failure.Unavailable(
+                                EXCHANGED,
+                                "materialized view " + served.table().display()
+                                        + " was refreshed before it could be read",
+                                "try again; refreshes that are CONCURRENTLY do not get in the way of readers");
                     }
-                    return page(session, served, request, table, measured);
-                }));
+                })
+                .replaceWithVoid();
     }
 
     /** Runs the definition instead; fails if the table has none. */
@@ -129,7 +175,7 @@ public class PageReader {
         Sql rows = Sql.of(DEFINITION, columns, view);
         return within(
                 served,
-                Sql.of("{}", view),
+                Sql.of(LOCK_TABLE, view),
                 session -> measure(session, served, requirement).flatMap(measured -> {
                     // Whatever has been committed is included.
                     Freshness now = new Freshness(

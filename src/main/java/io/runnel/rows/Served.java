@@ -38,6 +38,11 @@ public record Served(
         key = List.copyOf(key);
     }
 
+    /** Whether it is a materialized view, which PostgreSQL exchanges as a whole, and for every snapshot at once. */
+    boolean exchanged() {
+        return models.stream().anyMatch(model -> model.kind().equals("MATERIALIZED_VIEW"));
+    }
+
     /** Fails if there is no such column. */
     Column column(String name) {
         return columns.stream()

@@ -76,7 +76,7 @@ public class ServedTables {
     }
 
     /**
-     * A stream table or a projection's target by its name, or the only target of the projection of that name.
+     * A stream table, a managed materialized view or a projection's target by its name, or the only target of the projection of that name.
      *
      * @param table the name as that of a table, if it is one
      */

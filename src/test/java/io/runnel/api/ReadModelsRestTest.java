@@ -23,10 +23,26 @@ class ReadModelsRestTest extends RowsFixture {
 
     private static final String NAME = "rest.totals";
     private static final String PAYMENTS = "/api/v1/projections/payments";
+    private static final String VIEW = "/api/v1/materialized-views/rest.totals";
 
     @AfterEach
-    void drop_projection() {
+    void drop_projection() throws Exception {
         given().delete(PAYMENTS);
+        client.run("DELETE FROM runnel_internal.materialized_view");
+    }
+
+    private void view(String refreshKind) throws Exception {
+        send(
+                        "POST",
+                        "/api/v1/materialized-views",
+                        Map.of(
+                                "name", NAME,
+                                "query", QUERY,
+                                "schedules", List.of("manual"),
+                                "uniqueKey", List.of("customer"),
+                                "refreshKind", refreshKind))
+                .statusCode(201);
+        client.run("CALL runnel.sync('rest.totals')");
     }
 
     private void payments(String mode) throws Exception {
@@ -67,6 +83,104 @@ class ReadModelsRestTest extends RowsFixture {
                 .body("find { it.name == 'payments' }.consecutiveErrors", equalTo(0))
                 .body("find { it.name == 'payments' }.lagSeconds", greaterThan(0f))
                 .body("find { it.name == 'payments' }.lastError", nullValue());
+    }
+
+    @Test
+    void rows_of_a_materialized_view_are_served_as_fresh_as_asked_for() throws Exception {
+        for (String kind : List.of("CONCURRENTLY", "PLAIN")) {
+            view(kind);
+            expect("", "fresh", "15");
+            expect("maxStaleness=0s", "fresh", "15");
+            given().get("/api/v1/read-models")
+                    .then()
+                    .body("find { it.name == 'rest.totals' }.kind", equalTo("materialized-view"))
+                    .body("find { it.name == 'rest.totals' }.lagSeconds", equalTo(0f));
+            client.run("INSERT INTO rest.orders VALUES (4, 'a', 5)");
+            String token = snapshot();
+            expect("", "stale", "15");
+            expect("maxStaleness=1m", "fresh", "15");
+            problem(totals("maxStaleness=0s").then(), 503, "not-fresh");
+            problem(totals("maxStaleness=0s&fallback=live").then(), 400, "no-definition");
+            Response rows = expect("token=" + token + "&wait=20s", "waited", "20");
+            expect("token=" + rows.header("Runnel-Snapshot"), "fresh", "20");
+            given().queryParam("order", "total.desc")
+                    .queryParam("limit", "1")
+                    .get(ROWS + NAME + "/rows")
+                    .then()
+                    .statusCode(200)
+                    .body("rows.customer", equalTo(List.of("a")))
+                    .body("next", notNullValue());
+            given().delete(VIEW).then().statusCode(204);
+            client.run("DELETE FROM rest.orders WHERE id = 4");
+        }
+    }
+
+    @Test
+    void page_of_a_materialized_view_never_has_more_than_its_token_says() throws Exception {
+        view("PLAIN");
+        for (int i = 10; i < 25; i++) {
+            client.run("INSERT INTO rest.orders VALUES (" + i + ", 'a', 1)");
+            client.run("SELECT runnel.refresh_materialized_view('rest.totals')");
+            Response rows = totals("fallback=stale");
+            if (rows.statusCode() == 200) {
+                String token = rows.header("Runnel-Snapshot");
+                String shown = rows.jsonPath().getString("rows.find { it.customer == 'a' }.orders");
+                assertThat(client.rows("SELECT count(*) >= " + shown + " FROM rest.orders WHERE customer = 'a'"
+                                + " AND pg_visible_in_snapshot((SELECT runnel_internal.full_transaction_id(orders.xmin)), '"
+                                + token + "')"))
+                        .containsExactly("t");
+            }
+        }
+    }
+
+    @Test
+    void view_that_was_never_filled_has_no_rows_and_an_adopted_one_has_rows_of_unknown_age() throws Exception {
+        client.run("CREATE MATERIALIZED VIEW rest.totals AS " + QUERY);
+        client.run("SELECT runnel.adopt_materialized_view('rest.totals', '{manual}')");
+        Response rows = expect("", "stale", "15");
+        assertThat(rows.header("Runnel-Staleness")).isNull();
+        problem(totals("maxStaleness=1m").then(), 503, "not-fresh").body("detail", containsString("is not known"));
+        client.run("SELECT runnel.pause_materialized_view('rest.totals')");
+        client.run("REFRESH MATERIALIZED VIEW rest.totals WITH NO DATA");
+        problem(totals("").then(), 503, "not-populated");
+    }
+
+    @Test
+    void materialized_view_tells_how_far_it_is_behind_and_whether_it_includes_a_token() throws Exception {
+        view("AUTO");
+        client.run("INSERT INTO rest.orders VALUES (4, 'a', 5)");
+        String token = snapshot();
+        given().queryParam("token", token)
+                .get(VIEW + "/freshness")
+                .then()
+                .statusCode(200)
+                .body("includes", is(false))
+                .body("lagSeconds", greaterThan(0f));
+        given().queryParam("token", token)
+                .queryParam("wait", "20s")
+                .get(VIEW + "/freshness")
+                .then()
+                .statusCode(200)
+                .body("name", equalTo(NAME))
+                .body("status", equalTo("ACTIVE"))
+                .body("includes", is(true))
+                .body("lagSeconds", equalTo(0f))
+                .body("frontier", notNullValue())
+                .body("refreshedAt", notNullValue())
+                .body("checkedAt", notNullValue());
+        given().post(VIEW + "/pause").then().statusCode(200);
+        client.run("INSERT INTO rest.orders VALUES (5, 'a', 5)");
+        given().queryParam("token", snapshot())
+                .queryParam("wait", "20s")
+                .get(VIEW + "/freshness")
+                .then()
+                .statusCode(200)
+                .body("status", equalTo("PAUSED"))
+                .body("includes", is(false));
+        given().get(VIEW + "/freshness").then().body("includes", nullValue());
+        problem(given().get(VIEW + "/freshness?token=x").then(), 400, "postgres-22p02");
+        problem(given().get(VIEW + "/freshness?token=").then(), 400, "invalid-token");
+        problem(given().get("/api/v1/materialized-views/rest.nothing/freshness").then(), 404, "no-materialized-view");
     }
 
     @Test
