@@ -1653,22 +1653,29 @@ END $$;
 
 -- The target tables stay.
 CREATE FUNCTION runnel.drop_projection(name text) RETURNS void
-LANGUAGE sql AS $$
-    DELETE FROM runnel_internal.projection WHERE id = runnel_internal.owned_projection($1)
-$$;
+LANGUAGE plpgsql AS $$
+DECLARE
+    dropped_id bigint := runnel_internal.owned_projection(name);
+BEGIN
+    DELETE FROM runnel_internal.projection WHERE id = dropped_id;
+END $$;
 
 CREATE FUNCTION runnel.pause_projection(name text) RETURNS void
-LANGUAGE sql AS $$
-    UPDATE runnel_internal.projection SET wanted = 'PAUSED'
-    WHERE id = runnel_internal.owned_projection($1) AND wanted <> 'PAUSED'
-$$;
+LANGUAGE plpgsql AS $$
+DECLARE
+    paused_id bigint := runnel_internal.owned_projection(name);
+BEGIN
+    UPDATE runnel_internal.projection SET wanted = 'PAUSED' WHERE id = paused_id AND wanted <> 'PAUSED';
+END $$;
 
 -- After a pause, or after errors.
 CREATE FUNCTION runnel.resume_projection(name text) RETURNS void
-LANGUAGE sql AS $$
-    UPDATE runnel_internal.projection SET wanted = 'ACTIVE', resumptions = resumptions + 1
-    WHERE id = runnel_internal.owned_projection($1)
-$$;
+LANGUAGE plpgsql AS $$
+DECLARE
+    resumed_id bigint := runnel_internal.owned_projection(name);
+BEGIN
+    UPDATE runnel_internal.projection SET wanted = 'ACTIVE', resumptions = resumptions + 1 WHERE id = resumed_id;
+END $$;
 
 -- Empties the target tables and handles all events again, from the first one.
 CREATE FUNCTION runnel.rebuild_projection(name text) RETURNS void

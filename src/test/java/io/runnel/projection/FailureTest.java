@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.quarkus.test.junit.QuarkusTest;
 import io.runnel.SqlClient;
 import java.sql.SQLException;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeEach;
@@ -251,6 +252,24 @@ class FailureTest extends ProjectionFixture {
             projector.run("RESET ROLE");
         }
         client.run("DROP OWNED BY projector; DROP ROLE projector");
+    }
+
+    @Test
+    void who_does_not_own_a_projection_is_refused_and_not_ignored() throws SQLException {
+        project("failure_policy => 'STOP'");
+        client.run("CREATE ROLE stranger");
+        try (SqlClient stranger = client()) {
+            stranger.run("SET ROLE stranger");
+            for (String action : List.of("pause", "resume", "drop")) {
+                assertThatThrownBy(() -> stranger.run("SELECT runnel." + action + "_projection('accounts')"))
+                        .as(action)
+                        .hasMessageContaining("must be owner of projection accounts");
+            }
+            stranger.run("RESET ROLE");
+        } finally {
+            client.run("DROP ROLE stranger");
+        }
+        assertThat(client.rows("SELECT status FROM runnel.projections")).containsExactly("ACTIVE");
     }
 
     @Test
