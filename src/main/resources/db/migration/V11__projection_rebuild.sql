@@ -603,8 +603,6 @@ BEGIN
     END IF;
 END $$;
 
-DROP FUNCTION runnel.rebuild_projection(text);
-
 -- Handles all events again, from the first one, if given with new handlers: into emptied target tables, or side by side,
 -- into copies that take their place once they have caught up.
 CREATE FUNCTION runnel.rebuild_projection(

@@ -1012,14 +1012,19 @@ EXCEPTION WHEN undefined_table OR undefined_column OR insufficient_privilege OR 
     RETURN true;
 END $$;
 
--- Deletes what every projection of a log has gone past. Not while one is being created, which may still need it.
+-- Deletes what every projection of a log has gone past. Not while one is being created, which may still need it. What is
+-- beyond a checkpoint stays: it tells which events a snapshot does not see.
 CREATE FUNCTION runnel_internal.prune_log(pruned integer) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM FROM runnel_internal.event_log WHERE id = pruned FOR UPDATE SKIP LOCKED;
     IF FOUND THEN
-        EXECUTE format('DELETE FROM runnel_internal.%I WHERE xid < (SELECT min(pg_snapshot_xmin(frontier)::text::numeric)::text::xid8 '
-            'FROM runnel_internal.projection_state JOIN runnel_internal.projection ON id = projection_id WHERE log_id = $1)',
+        EXECUTE format('WITH passed AS MATERIALIZED ('
+                'SELECT min(pg_snapshot_xmin(frontier)::text::numeric)::text::xid8 AS horizon, '
+                'min(coalesce(checkpoint, -9223372036854775808)) AS checkpoint '
+                'FROM runnel_internal.projection_state JOIN runnel_internal.projection ON id = projection_id WHERE log_id = $1) '
+                'DELETE FROM runnel_internal.%I WHERE xid < (SELECT horizon FROM passed) '
+                'AND (positions IS NULL OR upper(positions) - 1 <= (SELECT checkpoint FROM passed))',
             'appended_' || pruned)
         USING pruned;
     END IF;
@@ -1675,27 +1680,6 @@ DECLARE
     resumed_id bigint := runnel_internal.owned_projection(name);
 BEGIN
     UPDATE runnel_internal.projection SET wanted = 'ACTIVE', resumptions = resumptions + 1 WHERE id = resumed_id;
-END $$;
-
--- Empties the target tables and handles all events again, from the first one.
-CREATE FUNCTION runnel.rebuild_projection(name text) RETURNS void
-LANGUAGE plpgsql AS $$
-#variable_conflict use_variable
-DECLARE
-    rebuilt_id bigint := runnel_internal.owned_projection(name);
-    rebuilt runnel_internal.projection;
-BEGIN
-    UPDATE runnel_internal.projection SET rebuilds = rebuilds + 1 WHERE id = rebuilt_id RETURNING * INTO rebuilt;
-    IF rebuilt.targets = '{}' THEN
-        RAISE object_not_in_prerequisite_state USING
-            MESSAGE = pg_catalog.format('projection %s has no targets that could be emptied', name),
-            HINT = 'Create it with targets => ARRAY[...], or empty its tables yourself and use runnel.replay_projection.';
-    END IF;
-    EXECUTE 'TRUNCATE ' || (
-        SELECT pg_catalog.string_agg(target::pg_catalog.regclass::text, ', ') FROM pg_catalog.unnest(rebuilt.targets) AS target);
-    -- One that runs in the writers' transactions does it at once.
-    UPDATE runnel_internal.projection SET resumptions = resumptions + 1
-    WHERE id = rebuilt_id AND projection.mode = 'SYNCHRONOUS';
 END $$;
 
 -- Hands events that were handled before to the handlers once more: all of them, or those of some types, of one entity,

@@ -50,24 +50,6 @@ CREATE TRIGGER date_frontier
     BEFORE UPDATE OF frontier ON runnel_internal.projection_state
     FOR EACH ROW WHEN (NEW.frontier::text <> OLD.frontier::text AND NEW.frontier_at = OLD.frontier_at) EXECUTE FUNCTION runnel_internal.date_frontier();
 
--- Deletes what every projection of a log has gone past. Not while one is being created, which may still need it. What is
--- beyond a checkpoint stays: it tells which events a snapshot does not see.
-CREATE OR REPLACE FUNCTION runnel_internal.prune_log(pruned integer) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    PERFORM FROM runnel_internal.event_log WHERE id = pruned FOR UPDATE SKIP LOCKED;
-    IF FOUND THEN
-        EXECUTE format('WITH passed AS MATERIALIZED ('
-                'SELECT min(pg_snapshot_xmin(frontier)::text::numeric)::text::xid8 AS horizon, '
-                'min(coalesce(checkpoint, -9223372036854775808)) AS checkpoint '
-                'FROM runnel_internal.projection_state JOIN runnel_internal.projection ON id = projection_id WHERE log_id = $1) '
-                'DELETE FROM runnel_internal.%I WHERE xid < (SELECT horizon FROM passed) '
-                'AND (positions IS NULL OR upper(positions) - 1 <= (SELECT checkpoint FROM passed))',
-            'appended_' || pruned)
-        USING pruned;
-    END IF;
-END $$;
-
 -- ---------------------------------------------------------------------------------------------------------------------
 -- The graph
 -- ---------------------------------------------------------------------------------------------------------------------

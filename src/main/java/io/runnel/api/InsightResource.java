@@ -83,19 +83,9 @@ class InsightResource {
         Inputs.refuseEmptyToken(token, uri);
         Duration limit = Inputs.waiting(wait);
         return lookup.find(name)
-                .flatMap(table -> includes(table, token, limit).flatMap(included -> measure(table, included)));
-    }
-
-    private Uni<Optional<Boolean>> includes(StreamTableStatus table, @Nullable String token, Duration limit) {
-        if (token == null) {
-            return Uni.createFrom().item(Optional.empty());
-        }
-        String given = Inputs.text("token", token);
-        boolean urge = !limit.isZero() && table.status().equals("ACTIVE");
-        Uni<Boolean> included = urge
-                ? tokens.approach(KIND, table.id(), Optional.of(given), limit)
-                : tokens.included(KIND, table.id(), given, limit);
-        return included.map(Optional::of);
+                .flatMap(table -> tokens.answer(
+                                KIND, table.id(), token, limit, table.status().equals("ACTIVE"))
+                        .flatMap(included -> measure(table, included)));
     }
 
     private Uni<FreshnessView> measure(StreamTableStatus table, Optional<Boolean> included) {

@@ -1,6 +1,5 @@
 package io.runnel.api;
 
-import io.runnel.materialized.MaterializedViewStatus;
 import io.runnel.materialized.MaterializedViews;
 import io.runnel.materialized.ViewFreshness;
 import io.runnel.postgres.Failure;
@@ -62,20 +61,9 @@ class MaterializedViewFreshnessResource {
         Inputs.refuseEmptyToken(token, uri);
         Duration limit = Inputs.waiting(wait);
         return commands.find(Inputs.name(name))
-                .flatMap(found -> includes(found, token, limit)
+                .flatMap(found -> tokens.answer(KIND, found.id(), token, limit, true)
                         .flatMap(included -> views.freshness(found.id())
                                 .map(fresh -> View.of(fresh.orElseThrow(() -> gone(name)), included))));
-    }
-
-    private Uni<Optional<Boolean>> includes(MaterializedViewStatus found, @Nullable String token, Duration limit) {
-        if (token == null) {
-            return Uni.createFrom().item(Optional.empty());
-        }
-        String given = Inputs.text("token", token);
-        Uni<Boolean> included = limit.isZero()
-                ? tokens.included(KIND, found.id(), given, limit)
-                : tokens.approach(KIND, found.id(), Optional.of(given), limit);
-        return included.map(Optional::of);
     }
 
     private static Failure gone(String name) {

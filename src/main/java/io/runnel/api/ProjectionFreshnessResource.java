@@ -2,7 +2,6 @@ package io.runnel.api;
 
 import io.runnel.postgres.Failure;
 import io.runnel.projection.ProjectionFreshness;
-import io.runnel.projection.ProjectionStatus;
 import io.runnel.projection.Projections;
 import io.smallrye.mutiny.Uni;
 import jakarta.ws.rs.DefaultValue;
@@ -61,21 +60,10 @@ class ProjectionFreshnessResource {
         Inputs.refuseEmptyToken(token, uri);
         Duration limit = Inputs.waiting(wait);
         return lookup.find(name)
-                .flatMap(found -> includes(found, token, limit)
+                .flatMap(found -> tokens.answer(KIND, found.id(), token, limit, true)
                         .flatMap(included -> projections
                                 .freshness(found.name())
                                 .map(fresh -> View.of(fresh.orElseThrow(() -> gone(name)), included))));
-    }
-
-    private Uni<Optional<Boolean>> includes(ProjectionStatus found, @Nullable String token, Duration limit) {
-        if (token == null) {
-            return Uni.createFrom().item(Optional.empty());
-        }
-        String given = Inputs.text("token", token);
-        Uni<Boolean> included = limit.isZero()
-                ? tokens.included(KIND, found.id(), given, limit)
-                : tokens.approach(KIND, found.id(), Optional.of(given), limit);
-        return included.map(Optional::of);
     }
 
     private static Failure gone(String name) {

@@ -50,6 +50,23 @@ class Tokens {
         this.polling = polling;
     }
 
+    /**
+     * What {@code …/freshness} says of a token.
+     *
+     * @param token as given; null if none was, and nothing is said
+     * @param urging whether what is missing is made to happen
+     */
+    Uni<Optional<Boolean>> answer(String kind, long id, @Nullable String token, Duration limit, boolean urging) {
+        if (token == null) {
+            return Uni.createFrom().item(Optional.empty());
+        }
+        String given = Inputs.text("token", token);
+        Uni<Boolean> included = urging && !limit.isZero()
+                ? approach(kind, id, Optional.of(given), limit)
+                : included(kind, id, given, limit);
+        return included.map(Optional::of);
+    }
+
     /** Looks again and again until the token is included or the time is over, but makes nothing happen. */
     Uni<Boolean> included(String kind, long id, String token, Duration limit) {
         return polling.until(

@@ -1,5 +1,5 @@
 /**
- * The REST surface: stream tables, what can be done to them, and what the service knows.
+ * The REST surface: read models of all kinds and event logs, what can be done to them, and what the service knows.
  *
  * <p>It writes the same definition rows as the SQL surface, through the same SQL functions, so that the two cannot differ:
  * a resource checks the shape of its input ({@link io.runnel.api.Inputs}), calls the function as its caller would in

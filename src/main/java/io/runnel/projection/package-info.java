@@ -16,6 +16,10 @@
  * <p>A position that was taken outside of the transaction that adds the event, from a sequence cache or by an application
  * that reserves numbers, may appear below the checkpoint at any time. It is handled when it appears, before what follows.
  *
+ * <p>A side-by-side rebuild is a projection of its own, the shadow, which handles all events into copies of the targets.
+ * {@link io.runnel.projection.Exchange} puts it in the place of what it rebuilds once it has caught up: rows, handlers and
+ * checkpoint in one transaction. Event logs ({@link io.runnel.projection.EventLogs}) need no projection.
+ *
  * <p>Failure: an error of an event is dealt with in the batch, by the projection's policy, and committed with it. Whatever
  * else goes wrong (locks, connections, a replica that was faster) undoes the batch, which is tried again with growing pauses.
  */
