@@ -109,6 +109,8 @@ public final class SqlClient implements AutoCloseable {
         if (!connection.getAutoCommit()) {
             connection.setAutoCommit(true);
         }
+        // The pool would hand a transaction that was begun in SQL, and its locks, to the next.
+        run("ROLLBACK");
         connection.close();
     }
 }

@@ -83,6 +83,26 @@ public class PageReader {
               OFFSET 0
             ) AS model""");
 
+    /** What is known about the query itself: it is as fresh as the least fresh of the read models that it reads. */
+    private static final Sql MEASURE_LIVE = Sql.of("""
+            SELECT pg_current_snapshot()::text AS snapshot, below.lag AS lag_seconds, below.included,
+              token.snapshot IS NOT NULL AS ended
+            FROM (
+              SELECT CASE WHEN $3::text IS NOT NULL THEN runnel_internal.token_snapshot($3::text) END AS snapshot
+              OFFSET 0
+            ) AS token
+            CROSS JOIN LATERAL (
+              SELECT CASE WHEN count(*) = count(lag) THEN coalesce(max(lag), 0) END AS lag,
+                token.snapshot IS NOT NULL AND count(*) FILTER (WHERE NOT inclusion.included) = 0 AS included
+              FROM runnel_internal.involved($1::text, $2) AS one
+              CROSS JOIN LATERAL runnel_internal.own_lag(one.kind, one.id) AS lag
+              CROSS JOIN LATERAL (
+                SELECT CASE WHEN token.snapshot IS NOT NULL
+                  THEN runnel_internal.model_includes(one.kind, one.id, token.snapshot) END
+              ) AS inclusion (included)
+              WHERE one.depth > 0
+            ) AS below""");
+
     private static final String BECOME = "SET LOCAL ROLE {}";
     private static final String DEFINITION = "(SELECT {} FROM {} AS v)";
     private static final String CHECK = "SELECT pg_column_size(ROW({}))::bigint AS size";
@@ -176,14 +196,10 @@ public class PageReader {
         return within(
                 served,
                 Sql.of(LOCK_TABLE, view),
-                session -> measure(session, served, requirement).flatMap(measured -> {
-                    // Whatever has been committed is included.
-                    Freshness now = new Freshness(
-                            measured.snapshot(), Optional.of(0.0), true, measured.ended(), measured.ended());
-                    return requirement.token().isPresent() && !measured.ended()
-                            ? Uni.createFrom().<Reading>item(new Reading.TooOld(now))
-                            : page(session, served, request, rows, now);
-                }));
+                session -> measureLive(session, served, requirement)
+                        .flatMap(measured -> requirement.met(measured)
+                                ? page(session, served, request, rows, measured)
+                                : Uni.createFrom().<Reading>item(new Reading.TooOld(measured))));
     }
 
     private <T> Uni<T> within(Served served, Sql locked, java.util.function.Function<Session, Uni<? extends T>> work) {
@@ -220,6 +236,23 @@ public class PageReader {
                         row.optionalText("frontier").orElseGet(() -> row.text("snapshot")),
                         row.optionalReal("lag_seconds"),
                         row.truth("populated"),
+                        row.truth("included"),
+                        row.truth("ended")));
+    }
+
+    /** A table with a definition has one read model. */
+    private static Uni<Freshness> measureLive(Session session, Served served, Requirement requirement) {
+        Served.Model model = served.models().get(0);
+        return session.one(
+                        MEASURE_LIVE,
+                        model.kind(),
+                        model.id(),
+                        requirement.token().orElse(null))
+                .map(Optional::orElseThrow)
+                .map(row -> new Freshness(
+                        row.text("snapshot"),
+                        row.optionalReal("lag_seconds"),
+                        true,
                         row.truth("included"),
                         row.truth("ended")));
     }

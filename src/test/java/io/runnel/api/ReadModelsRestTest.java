@@ -261,6 +261,24 @@ class ReadModelsRestTest extends RowsFixture {
         expect("token=" + open + "&fallback=live", "live", "25");
     }
 
+    /** The query itself is no fresher than the read models that it reads. */
+    @Test
+    void live_rows_are_as_stale_as_what_the_query_reads() throws Exception {
+        table(NAME, QUERY, "manual");
+        table("rest.grand", "SELECT sum(total) AS total FROM " + NAME, "manual");
+        client.run("INSERT INTO rest.orders VALUES (4, 'a', 5)");
+        String live = ROWS + "rest.grand/rows?fallback=live&";
+        problem(given().get(live + "maxStaleness=0s").then(), 503, "not-fresh");
+        problem(given().queryParam("token", snapshot()).get(live).then(), 503, "not-fresh");
+        client.run("CALL runnel.sync('" + NAME + "')");
+        given().queryParam("token", snapshot())
+                .get(live)
+                .then()
+                .statusCode(200)
+                .header("Runnel-Freshness", "live")
+                .body("rows.total", equalTo(List.of(21)));
+    }
+
     @Test
     void table_that_will_not_be_refreshed_is_not_waited_for() throws Exception {
         table(NAME, QUERY, "manual");
