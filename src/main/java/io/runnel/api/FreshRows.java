@@ -69,8 +69,7 @@ class FreshRows {
     }
 
     private static void refuseFallback(Served served, RowsParameters parameters) {
-        if (parameters.fallback() == RowsParameters.Fallback.LIVE
-                && served.definition().isEmpty()) {
+        if (parameters.fallback() == RowsParameters.Fallback.LIVE && !served.computable()) {
             throw new Failure.Invalid(
                     "no-definition",
                     served.table().display() + " has no query that could be run instead",

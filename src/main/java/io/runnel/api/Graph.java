@@ -62,7 +62,7 @@ class Graph {
     Uni<View> read() {
         return Uni.combine()
                 .all()
-                .unis(statuses.all(), views.all(), projections.all(), database.session(Graph::edges))
+                .unis(statuses.all(), views.summaries(), projections.all(), database.session(Graph::edges))
                 .asTuple()
                 .map(all -> view(all.getItem1(), all.getItem2(), all.getItem3(), all.getItem4()));
     }

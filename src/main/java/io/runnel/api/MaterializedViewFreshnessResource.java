@@ -44,7 +44,7 @@ class MaterializedViewFreshnessResource {
 
     @GET
     @Operation(
-            summary = "Tell how far behind it is, and whether it includes a transaction",
+            summary = "Tell how far behind it is, in seconds and statements, and whether it includes a transaction",
             description =
                     "With a token and a time to wait, asks for the refreshes that are missing, those of the read models"
                             + " below included, and waits for them, but not while one of them is paused or suspended.")
@@ -83,6 +83,13 @@ class MaterializedViewFreshnessResource {
                             + " absent if it is not known")
             Optional<Double> lagSeconds,
 
+            @Schema(
+                    description = "How many statements have written to the tables that it reads, and are missing;"
+                            + " absent if it is not known, as of a view that is never skipped, or was altered or refreshed"
+                            + " by hand since, or reads a materialized view that was. What the read models below are missing"
+                            + " does not count")
+            Optional<Long> pendingStatements,
+
             @Schema(description = "When the last refresh began")
             Optional<Instant> refreshedAt,
 
@@ -98,6 +105,7 @@ class MaterializedViewFreshnessResource {
                     found.status(),
                     found.frontier(),
                     found.lagSeconds(),
+                    found.pendingStatements(),
                     found.refreshedAt(),
                     found.checkedAt(),
                     includes);

@@ -15,7 +15,7 @@ record MaterializedViewView(
         String status,
 
         String owner,
-        String query,
+        Optional<String> query,
 
         @Schema(description = "Whether it was there before, and stays when it is deleted here")
         boolean adopted,

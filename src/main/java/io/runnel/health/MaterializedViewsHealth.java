@@ -32,7 +32,7 @@ class MaterializedViewsHealth implements AsyncHealthCheck {
 
     @Override
     public Uni<HealthCheckResponse> call() {
-        return views.all()
+        return views.summaries()
                 .map(MaterializedViewsHealth::response)
                 .onFailure()
                 .recoverWithItem(HealthCheckResponse.down(NAME));

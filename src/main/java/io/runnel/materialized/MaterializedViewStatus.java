@@ -9,7 +9,7 @@ import java.util.Optional;
  * A managed materialized view as it stands.
  *
  * @param status INITIALIZING, ACTIVE, PAUSED or SUSPENDED
- * @param query as PostgreSQL prints it
+ * @param query as PostgreSQL prints it; empty in a summary
  * @param adopted whether it was there before and stays when it is dropped here
  */
 public record MaterializedViewStatus(
@@ -17,7 +17,7 @@ public record MaterializedViewStatus(
         QualifiedName name,
         String status,
         String owner,
-        String query,
+        Optional<String> query,
         boolean adopted,
         boolean populated,
         Settings settings,

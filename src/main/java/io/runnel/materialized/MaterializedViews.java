@@ -14,15 +14,18 @@ import java.util.Optional;
 @ApplicationScoped
 public class MaterializedViews {
 
-    private static final Sql STATUS = Sql.of("""
+    private static final String STATUS = """
             SELECT id, schema_name::text AS schema_name, view_name::text AS view_name, owner::text AS owner, status, schedules,
-              time_zone, refresh_kind, skip_unchanged, never_skipped_because, adopted, query, populated,
+              time_zone, refresh_kind, skip_unchanged, never_skipped_because, adopted, {}, populated,
               frontier::text AS frontier, refreshed_at, checked_at, duration_seconds, kind, refreshes, skipped,
               refresh_requests, answered_requests, warnings, waits_for, consecutive_errors::bigint AS consecutive_errors,
               last_error, last_error_code, last_error_hint, last_error_at
-            FROM runnel.materialized_views""");
-    private static final Sql ALL = Sql.of("{}\nORDER BY 2, 3", STATUS);
-    private static final Sql BY_NAME = Sql.of("{}\nWHERE schema_name = $1::text AND view_name = $2::text", STATUS);
+            FROM runnel.materialized_views""";
+    private static final Sql QUERY = Sql.of("query");
+    private static final Sql ALL = Sql.of(STATUS + "\nORDER BY 2, 3", QUERY);
+    private static final Sql SUMMARIES = Sql.of(STATUS + "\nORDER BY 2, 3", Sql.of("NULL::text AS query"));
+    private static final Sql BY_NAME =
+            Sql.of(STATUS + "\nWHERE schema_name = $1::text AND view_name = $2::text", QUERY);
     private static final Sql HISTORY = Sql.of("""
             SELECT started_at, duration_seconds, kind, reason, error
             FROM runnel_internal.materialized_view_history
@@ -33,7 +36,8 @@ public class MaterializedViews {
     private static final Sql FRESHNESS = Sql.of("""
             SELECT schema_name::text AS schema_name, view_name::text AS view_name, status,
               runnel_internal.model_frontier('MATERIALIZED_VIEW', id)::text AS frontier,
-              runnel_internal.model_lag('MATERIALIZED_VIEW', id) AS lag_seconds, refreshed_at, checked_at
+              runnel_internal.model_lag('MATERIALIZED_VIEW', id) AS lag_seconds, runnel_internal.view_pending(id) AS pending,
+              refreshed_at, checked_at
             FROM runnel.materialized_views
             WHERE id = $1""");
     private static final Sql NAMES = Sql.of(
@@ -47,6 +51,12 @@ public class MaterializedViews {
 
     public Uni<List<MaterializedViewStatus>> all() {
         return database.session(session -> session.query(ALL))
+                .map(rows -> rows.stream().map(MaterializedViews::status).toList());
+    }
+
+    /** The same without the queries, which take PostgreSQL longer to print than all the rest. */
+    public Uni<List<MaterializedViewStatus>> summaries() {
+        return database.session(session -> session.query(SUMMARIES))
                 .map(rows -> rows.stream().map(MaterializedViews::status).toList());
     }
 
@@ -71,6 +81,7 @@ public class MaterializedViews {
                         row.text("status"),
                         row.optionalText("frontier"),
                         row.optionalReal("lag_seconds"),
+                        row.optionalNumber("pending"),
                         row.optionalTime("refreshed_at"),
                         row.optionalTime("checked_at"))));
     }
@@ -87,7 +98,7 @@ public class MaterializedViews {
                 QualifiedName.of(row.text("schema_name"), row.text("view_name")),
                 row.text("status"),
                 row.text("owner"),
-                row.text("query"),
+                row.optionalText("query"),
                 row.truth("adopted"),
                 row.truth("populated"),
                 new MaterializedViewStatus.Settings(

@@ -24,7 +24,7 @@ final class Collected {
             String json = row.optionalText("json")
                     .orElseThrow(() -> new Failure.Invalid(
                             "row-too-large",
-                            "a row has more than " + PageReader.BYTES_MAX + " bytes",
+                            "a row has more than " + Pages.BYTES_MAX + " bytes",
                             "choose columns with select"));
             bytes += json.length();
             lines.add(new Line(json, row.optionalTexts("keys")));
@@ -45,7 +45,7 @@ final class Collected {
     }
 
     long bytesLeft() {
-        return PageReader.BYTES_MAX - bytes;
+        return Pages.BYTES_MAX - bytes;
     }
 
     List<Line> lines() {

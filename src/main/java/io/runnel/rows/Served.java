@@ -11,6 +11,7 @@ import java.util.stream.Collectors;
 /**
  * A table of a read model, as it may be read.
  *
+ * @param relation its OID
  * @param models those that write the table; several only if they are projections
  * @param owner with whose rights it is read
  * @param path on which the operators of its types are found
@@ -19,6 +20,7 @@ import java.util.stream.Collectors;
  * @param definition the view that has the rows as they ought to be now, if there is one
  */
 public record Served(
+        long relation,
         QualifiedName table,
         List<Model> models,
         Identifier owner,
@@ -41,6 +43,16 @@ public record Served(
     /** Whether it is a materialized view, which PostgreSQL exchanges as a whole, and for every snapshot at once. */
     boolean exchanged() {
         return models.stream().anyMatch(model -> model.kind().equals("MATERIALIZED_VIEW"));
+    }
+
+    /** Whether its rows can be computed, instead of being read: by the definition, or by the query of a materialized view. */
+    public boolean computable() {
+        return definition.isPresent() || exchanged();
+    }
+
+    /** The same on another path. */
+    Served on(SearchPath other) {
+        return new Served(relation, table, models, owner, timeZone, other, columns, key, keyExact, definition);
     }
 
     /** Fails if there is no such column. */

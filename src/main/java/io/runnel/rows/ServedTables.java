@@ -127,17 +127,13 @@ public class ServedTables {
                     .map(view -> QualifiedName.of("runnel_internal", view));
             String view = definition.map(found -> found.sql().text()).orElse("");
             return session.query(COLUMNS, relation, view.isEmpty() ? null : view)
-                    .flatMap(columns -> session.one(KEY, relation)
-                            .map(key -> served(name(table), models, columns, key, definition)));
+                    .flatMap(columns ->
+                            session.one(KEY, relation).map(key -> served(table, models, columns, key, definition)));
         });
     }
 
     private static Served served(
-            QualifiedName table,
-            List<Row> models,
-            List<Row> attributes,
-            Optional<Row> key,
-            Optional<QualifiedName> definition) {
+            Row table, List<Row> models, List<Row> attributes, Optional<Row> key, Optional<QualifiedName> definition) {
         Row first = models.get(0);
         List<Column> columns = attributes.stream().map(ServedTables::column).toList();
         List<Identifier> schemas = attributes.stream()
@@ -154,7 +150,8 @@ public class ServedTables {
                         .toList())
                 .orElse(List.of());
         return new Served(
-                table,
+                table.number("relation"),
+                name(table),
                 models.stream()
                         .map(row -> new Served.Model(row.text("kind"), row.number("id")))
                         .toList(),

@@ -3,6 +3,7 @@ package io.runnel.api;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.runnel.api.SqlSurface.Session;
+import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
@@ -62,6 +63,35 @@ class MaterializedViewRightsTest extends SqlFixture {
             stranger.fails("SELECT runnel.adopt_materialized_view('shop.own')", "42501");
         }
         app.run("SELECT runnel.adopt_materialized_view('own')");
+    }
+
+    @Test
+    void query_of_a_view_is_run_by_the_service_alone_and_as_its_owner() throws Exception {
+        String reader = service.rows("SELECT reader FROM runnel_internal.prepare_live(" + id + ")")
+                .get(0);
+        String call = "SELECT line FROM runnel_live." + reader
+                + "('SELECT current_user || count(*), NULL::text[], 1::bigint FROM shop.orders', '{}')";
+        app.run("INSERT INTO orders VALUES (1, 5)");
+        assertThat(service.rows(call)).containsExactly("app1");
+        service.fails(
+                "SELECT line FROM runnel_live." + reader
+                        + "('SELECT set_config(''role'', ''none'', true), NULL::text[], 1::bigint', '{}')",
+                "42501");
+        assertThat(service.rows("SELECT reader FROM runnel_internal.prepare_live(" + id + ")"))
+                .containsExactly(reader);
+        try (Session stranger = surface.session("stranger")) {
+            for (Session other : List.of(app, stranger)) {
+                other.fails(call, "42501");
+                other.fails("SELECT FROM runnel_internal.prepare_live(" + id + ")", "42501");
+                other.fails("ALTER FUNCTION runnel_live." + reader + " SECURITY INVOKER", "42501");
+                other.fails("CREATE FUNCTION runnel_live.own() RETURNS integer LANGUAGE sql AS 'SELECT 1'", "42501");
+            }
+        }
+        service.run("SELECT runnel_internal.release_live_readers()");
+        assertThat(service.rows(call)).containsExactly("app1");
+        app.run("SELECT runnel.drop_materialized_view('totals')");
+        service.run("SELECT runnel_internal.release_live_readers()");
+        service.fails(call, "42883");
     }
 
     @Test

@@ -100,7 +100,7 @@ class ReadModelsRestTest extends RowsFixture {
             expect("", "stale", "15");
             expect("maxStaleness=1m", "fresh", "15");
             problem(totals("maxStaleness=0s").then(), 503, "not-fresh");
-            problem(totals("maxStaleness=0s&fallback=live").then(), 400, "no-definition");
+            expect("maxStaleness=0s&fallback=live", "live", "20");
             Response rows = expect("token=" + token + "&wait=20s", "waited", "20");
             expect("token=" + rows.header("Runnel-Snapshot"), "fresh", "20");
             given().queryParam("order", "total.desc")
@@ -155,6 +155,7 @@ class ReadModelsRestTest extends RowsFixture {
                 .then()
                 .statusCode(200)
                 .body("includes", is(false))
+                .body("pendingStatements", is(1))
                 .body("lagSeconds", greaterThan(0f));
         given().queryParam("token", token)
                 .queryParam("wait", "20s")

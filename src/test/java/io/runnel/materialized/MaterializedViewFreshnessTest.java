@@ -103,6 +103,40 @@ class MaterializedViewFreshnessTest extends ViewFixture {
     }
 
     @Test
+    void statements_that_are_missing_are_counted() throws SQLException {
+        client.run("CREATE TABLE names AS SELECT 'a' AS customer");
+        create("totals", TOTALS + " HAVING customer IN (SELECT customer FROM names)", MANUAL);
+        sync("totals");
+        assertThat(pending("totals")).isEqualTo("0");
+        order("x", 1);
+        client.run("INSERT INTO orders (customer, amount) SELECT 'y', g FROM generate_series(1, 100) AS g");
+        client.run("INSERT INTO names VALUES ('x')");
+        assertThat(pending("totals")).isEqualTo("3");
+        try (SqlClient open = client()) {
+            open.begin();
+            open.run("DELETE FROM names WHERE customer = 'a'");
+            assertThat(pending("totals")).isEqualTo("3");
+            sync("totals");
+            assertThat(pending("totals")).isEqualTo("0");
+            open.commit();
+            assertThat(pending("totals")).isEqualTo("1");
+        }
+        sync("totals");
+        assertThat(pending("totals")).isEqualTo("0");
+        client.run("REFRESH MATERIALIZED VIEW totals");
+        assertThat(pending("totals")).isEqualTo("null");
+        create("times", "SELECT customer, now() AS at FROM orders GROUP BY customer", MANUAL);
+        sync("times");
+        assertThat(pending("times")).isEqualTo("null");
+    }
+
+    private String pending(String name) throws SQLException {
+        return client.rows("SELECT runnel_internal.view_pending(id) FROM runnel.materialized_views WHERE view_name = '"
+                        + name + "'")
+                .get(0);
+    }
+
+    @Test
     void token_of_an_open_transaction_is_waited_for() throws SQLException {
         create("totals", TOTALS, MANUAL);
         try (SqlClient writer = client()) {
