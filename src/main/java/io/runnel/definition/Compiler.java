@@ -5,8 +5,10 @@ import io.runnel.definition.FunctionReader.Functions;
 import io.runnel.definition.RelationFacts.Column;
 import io.runnel.definition.RelationFacts.Table;
 import io.runnel.definition.TypeClasses.Declared;
+import io.runnel.delta.Results;
 import io.runnel.delta.TreeTypes;
 import io.runnel.operator.ColumnType;
+import io.runnel.operator.Operator;
 import io.runnel.operator.Scan;
 import io.runnel.operator.Unsupported;
 import io.runnel.parse.ParsedQuery;
@@ -18,6 +20,7 @@ import io.runnel.postgres.Session;
 import io.runnel.sql.Identifier;
 import io.runnel.sql.QualifiedName;
 import io.runnel.sql.Sql;
+import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
 import java.util.ArrayList;
 import java.util.List;
@@ -26,7 +29,9 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /**
  * From a definition view to an operator tree with types: reads the canonical text, what the catalogs say about it, and
@@ -49,6 +54,16 @@ final class Compiler {
     private static final Sql SAVE = Sql.of("SAVEPOINT derivation");
     private static final Sql GO_BACK = Sql.of("ROLLBACK TO SAVEPOINT derivation");
 
+    private static final Sql WHOLE_ROWS = Sql.of("""
+            SELECT coalesce(bool_or(t.typtype = 'p' OR t.typrelid = ANY ($2::text::oid[]) OR e.typrelid = ANY ($2::text::oid[])), false)
+              AS found
+            FROM pg_type AS t
+            LEFT JOIN pg_type AS e ON e.oid = t.typelem
+            WHERE t.oid = ANY ($1::text::oid[])""");
+    private static final Sql TYPES_OF = Sql.of("""
+            SELECT ARRAY(
+              SELECT a.atttypid::bigint FROM pg_attribute AS a
+              WHERE a.attrelid = $1::text::regclass AND a.attnum > 0) AS types""");
     private static final Pattern WRAPPER =
             Pattern.compile("\\s*SELECT.*?\\n\\s*FROM \\((.*)\\)\\s*(?:AS )?q\\s*;?\\s*", Pattern.DOTALL);
 
@@ -174,8 +189,13 @@ final class Compiler {
                 .flatMap(probed -> TypeClasses.load(session, probed)
                         .map(types -> probed.stream()
                                 .map(type -> java.util.Objects.requireNonNull(types.get(type)))
-                                .toList()))
-                .map(answer -> TreeTypes.of(parsed.root(), facts, answer))
+                                .toList())
+                        .map(answer -> TreeTypes.of(parsed.root(), facts, answer))
+                        .call(types -> refuseStoredRows(
+                                parsed.root(),
+                                types,
+                                probed.stream().map(Declared::type).toList(),
+                                facts)))
                 .map(types -> new Compilation(
                         canonical, parsed.root(), List.of(), columns, facts, Optional.of(types), timeDependent))
                 .onFailure(Failure.class)
@@ -196,6 +216,43 @@ final class Compiler {
         return IntStream.range(0, types.size())
                 .mapToObj(i -> new Declared(types.get(i), collations.get(i)))
                 .toList();
+    }
+
+    /** Whole rows may be computed, but not stored: a column of such a type would keep the relation from being altered. */
+    private Uni<Void> refuseStoredRows(Operator root, TreeTypes types, List<Long> computed, RelationFacts facts) {
+        return wholeRows(computed, facts)
+                .flatMap(found -> found
+                        ? Multi.createFrom()
+                                .iterable(Results.auxiliaryTables(root, types))
+                                .onItem()
+                                .transformToUniAndConcatenate(contents -> refuseStoredRows(contents, facts))
+                                .collect()
+                                .asList()
+                                .replaceWithVoid()
+                        : Uni.createFrom().voidItem());
+    }
+
+    private Uni<Void> refuseStoredRows(Sql contents, RelationFacts facts) {
+        QualifiedName draft = RelationReader.draft();
+        return session.execute(Sql.of("CREATE VIEW {} AS {}", draft, contents))
+                .flatMap(created -> session.one(TYPES_OF, draft.sql().text()))
+                .flatMap(row -> wholeRows(row.orElseThrow().numbers("types"), facts))
+                .flatMap(found -> found
+                        ? Uni.createFrom()
+                                .failure(new Failure.Invalid(
+                                        "whole-row-stored",
+                                        "a whole row would have to be stored, and its table could not be altered then",
+                                        "use its columns, or a function of the row such as to_jsonb"))
+                        : Uni.createFrom().voidItem());
+    }
+
+    private Uni<Boolean> wholeRows(List<Long> types, RelationFacts facts) {
+        return session.one(WHOLE_ROWS, array(types.stream()), array(facts.guards().keySet().stream()))
+                .map(row -> row.orElseThrow().truth("found"));
+    }
+
+    private static String array(Stream<Long> numbers) {
+        return numbers.map(String::valueOf).collect(Collectors.joining(",", "{", "}"));
     }
 
     private static Uni<Optional<Row>> misread() {

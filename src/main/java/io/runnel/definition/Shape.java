@@ -13,10 +13,12 @@ import java.util.StringJoiner;
 import java.util.TreeMap;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * What a stream table was built upon and nothing in PostgreSQL protects: the text of views, the keys of tables, their
- * columns' names, also those of yesterday, and which are not null, security and inheritance. It is kept with the stream table as text; each refresh reads the
+ * columns' names, also those of yesterday, and which are not null, how many there are where rows are read as a whole, security
+ * and inheritance. It is kept with the stream table as text; each refresh reads the
  * same from the catalogs, and where they differ, the stream table is built anew.
  *
  * <p>Names of relations are no part of it, and neither are columns and keys that the query does not read.
@@ -54,7 +56,7 @@ final class Shape {
             (SELECT concat_ws(' ', {},
                coalesce((SELECT string_agg(concat_ws(':', a.attnum, a.attname, a.xmin, a.attnotnull), ',' ORDER BY a.attnum)
                  FROM pg_attribute AS a
-                 WHERE a.attrelid = c.oid AND a.attnum = ANY (ARRAY[{}]::int2[])), '-'),
+                 WHERE a.attrelid = c.oid AND a.attnum = ANY (ARRAY[{}]::int2[])), '-'){},
                coalesce((SELECT string_agg(DISTINCT k.key, ';' ORDER BY k.key)
                  FROM pg_index AS i
                  CROSS JOIN LATERAL (
@@ -65,6 +67,10 @@ final class Shape {
                  WHERE i.indrelid = c.oid AND i.indisunique AND i.indimmediate AND i.indisvalid AND i.indpred IS NULL
                    AND i.indexprs IS NULL AND k.proves AND {}), '-'))
              FROM pg_class AS c WHERE c.oid = {}::oid)""";
+
+    private static final Sql COUNT = Sql.of("""
+            ,
+               (SELECT count(*) FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)""");
 
     private static final Pattern NAMES = Pattern.compile("(?<=[ ,])(\\d+):([^\\n]*?):\\d+:[tf](?=[ ,\\n]|$)");
 
@@ -83,7 +89,7 @@ final class Shape {
                 .forEach((relation, guard) -> text.add(facts.tables().stream()
                         .filter(table -> table.relation() == relation)
                         .findFirst()
-                        .map(table -> guard + " " + columns(table) + " " + keys(table))
+                        .map(table -> guard + " " + columns(table) + count(table) + " " + keys(table))
                         .orElse(guard)));
         return text.toString();
     }
@@ -105,7 +111,23 @@ final class Shape {
         List<Sql> numbers = read(table).stream()
                 .map(column -> Sql.of("{}", column.number()))
                 .toList();
-        return Sql.of(TABLE, guard(), numbers, numbers, Sql.of(IN_ITS_COLLATIONS), table.relation());
+        Sql count = whole(table) ? COUNT : Sql.of("");
+        return Sql.of(TABLE, guard(), numbers, count, numbers, Sql.of(IN_ITS_COLLATIONS), table.relation());
+    }
+
+    private String count(Table table) {
+        return whole(table) ? " " + table.columns().size() : "";
+    }
+
+    private boolean whole(Table table) {
+        return scans(table).anyMatch(Scan::whole);
+    }
+
+    private Stream<Scan> scans(Table table) {
+        return root.walk()
+                .filter(Scan.class::isInstance)
+                .map(Scan.class::cast)
+                .filter(scan -> scan.table().equals(table.name()));
     }
 
     private String columns(Table table) {
@@ -145,10 +167,7 @@ final class Shape {
 
     /** The columns that the query reads, in the order of their numbers. */
     private List<Column> read(Table table) {
-        Set<Identifier> names = root.walk()
-                .filter(Scan.class::isInstance)
-                .map(Scan.class::cast)
-                .filter(scan -> scan.table().equals(table.name()))
+        Set<Identifier> names = scans(table)
                 .flatMap(scan -> scan.reads().stream())
                 .map(Scan.Read::column)
                 .collect(Collectors.toSet());

@@ -17,8 +17,9 @@ import java.util.List;
  * @param table the source
  * @param reads the columns read, each with the name that the tree above knows it by; may be empty, as in
  *     {@code SELECT count(*) FROM t}
+ * @param whole whether all columns are read, and one that is added later would be, too
  */
-public record Scan(QualifiedName table, List<Read> reads) implements Operator {
+public record Scan(QualifiedName table, List<Read> reads, boolean whole) implements Operator {
 
     private static final String RESULT = """
             SELECT {}

@@ -4,14 +4,18 @@ import io.runnel.operator.Opaque;
 import io.runnel.operator.Operator;
 import io.runnel.operator.Unsupported;
 import io.runnel.sql.Identifier;
+import io.runnel.sql.QualifiedName;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * What the building of one part of the tree knows.
  *
+ * @param whole the relations whose rows are read as one value; grows
  * @param ctes the common table expressions that are visible here
  * @param outer the columns of enclosing queries that can be read here
  * @param depth how many subqueries of expressions are around
@@ -22,17 +26,18 @@ record Build(
         Names names,
         Problems problems,
         Budget budget,
+        Set<QualifiedName> whole,
         Map<Identifier, CteInScope> ctes,
         Around outer,
         int depth) {
 
     Build(Relations relations, Functions functions, Names names, Problems problems, Budget budget) {
-        this(relations, functions, names, problems, budget, Map.of(), Around.NOTHING, 0);
+        this(relations, functions, names, problems, budget, new HashSet<>(), Map.of(), Around.NOTHING, 0);
     }
 
     /** Inside a subquery of an expression, which reads nothing from outside. */
     Build inSubquery() {
-        return new Build(relations, functions, names, problems, budget, ctes, Around.NOTHING, depth + 1);
+        return new Build(relations, functions, names, problems, budget, whole, ctes, Around.NOTHING, depth + 1);
     }
 
     /** Where these columns of enclosing queries can be read as they are. */
@@ -43,11 +48,11 @@ record Build(
                 return Optional.ofNullable(columns.get(column));
             }
         };
-        return new Build(relations, functions, names, problems, budget, ctes, around, depth);
+        return new Build(relations, functions, names, problems, budget, whole, ctes, around, depth);
     }
 
     private Build with(Map<Identifier, CteInScope> visible) {
-        return new Build(relations, functions, names, problems, budget, Map.copyOf(visible), outer, depth);
+        return new Build(relations, functions, names, problems, budget, whole, Map.copyOf(visible), outer, depth);
     }
 
     /**
@@ -106,7 +111,15 @@ record Build(
 
     Build inView(Token token, String view) {
         return new Build(
-                relations, functions, names, problems.inView(token, view), budget, Map.of(), Around.NOTHING, depth);
+                relations,
+                functions,
+                names,
+                problems.inView(token, view),
+                budget,
+                whole,
+                Map.of(),
+                Around.NOTHING,
+                depth);
     }
 
     /** An operator without delta rule, with fresh names for {@code labels}. */

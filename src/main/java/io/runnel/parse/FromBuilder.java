@@ -225,7 +225,7 @@ final class FromBuilder {
         }
         Build inside = build.inView(token, name.display());
         try {
-            Wrapped wrapped = Wrapped.read(view.canonical(), build.functions());
+            Wrapped wrapped = Wrapped.read(view.canonical(), build.functions(), build.relations(), build.whole());
             Tree tree = queries.build(wrapped.query(), inside);
             wrapped.check(tree.labels());
             return nested(new Tree(tree.operator(), wrapped.rename(tree.labels(), view.columns())), alias, token);

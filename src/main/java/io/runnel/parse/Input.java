@@ -105,7 +105,7 @@ sealed interface Input permits Input.Table, Input.Nested, Input.Domain, Input.Un
                     scanned.add(new Scan.Read(column, reads.get(i), notNull.contains(column)));
                 }
             }
-            Scan scan = new Scan(name, scanned);
+            Scan scan = new Scan(name, scanned, build.whole().contains(name));
             if (refusal.isEmpty()) {
                 return scan;
             }

@@ -41,17 +41,17 @@ public final class Parser {
         Functions functions = Functions.of(aggregates, setReturning);
         Problems problems = new Problems();
         try {
-            Wrapped wrapped = Wrapped.read(canonical, functions);
+            Wrapped written = Wrapped.read(canonical, functions);
             Build build = new Build(relations, functions, new Names(), problems, new Build.Budget());
-            return parse(wrapped, build);
+            return parse(written, Wrapped.read(canonical, functions, relations, build.whole()), build);
         } catch (Refusal refusal) {
             return refused(List.of(), refusal, "", new Counts(0, 0, 0, 0), problems);
         }
     }
 
-    private static ParsedQuery parse(Wrapped wrapped, Build build) {
-        String printedBack = Printer.print(wrapped.query());
-        Counts counts = Counter.count(wrapped.query());
+    private static ParsedQuery parse(Wrapped written, Wrapped wrapped, Build build) {
+        String printedBack = Printer.print(written.query());
+        Counts counts = Counter.count(written.query());
         List<Identifier> names = names(wrapped.columns());
         try {
             Build.Tree tree = new QueryBuilder().build(wrapped.query(), build, Optional.of(names));

@@ -27,17 +27,24 @@ final class QueryReader {
     private final ScalarReader scalars;
     private final SourceReader sources;
 
-    private QueryReader(Cursor cursor, Functions functions) {
+    private final WholeRows wholeRows;
+
+    private QueryReader(Cursor cursor, Functions functions, WholeRows wholeRows) {
         this.cursor = cursor;
+        this.wholeRows = wholeRows;
         Mentions mentions = new Mentions();
-        this.scalars = new ScalarReader(cursor, functions, this, mentions);
+        this.scalars = new ScalarReader(cursor, functions, this, mentions, wholeRows);
         this.sources = new SourceReader(cursor, scalars, this, mentions);
     }
 
-    /** Reads a whole text: one query, perhaps with a semicolon. */
-    static Query read(List<Token> tokens, Functions functions) {
+    /**
+     * Reads a whole text: one query, perhaps with a semicolon.
+     *
+     * @param wholeRows takes the rows that are read as one value
+     */
+    static Query read(List<Token> tokens, Functions functions, WholeRows wholeRows) {
         Cursor cursor = new Cursor(tokens);
-        Query query = new QueryReader(cursor, functions).read();
+        Query query = new QueryReader(cursor, functions, wholeRows).read();
         if (cursor.isSymbol(";")) {
             cursor.skip(1);
         }
@@ -49,6 +56,7 @@ final class QueryReader {
 
     /** Reads the query that starts at the cursor. */
     Query read() {
+        int from = cursor.at();
         Optional<With> with = cursor.isKeyword("WITH") ? Optional.of(with()) : Optional.empty();
         Body body = union();
         List<Sort> order = List.of();
@@ -61,6 +69,10 @@ final class QueryReader {
             limit = Optional.of(limit());
         }
         List<Token> locking = cursor.isKeyword("FOR") ? cursor.takeUntil(endOfClauses()) : List.of();
+        with.ifPresent(names -> wholeRows.with(from, cursor.at(), names));
+        if (body instanceof Select select) {
+            wholeRows.level(from, cursor.at(), select);
+        }
         return new Query(with, body, order, limit, locking);
     }
 
@@ -167,6 +179,7 @@ final class QueryReader {
     }
 
     private Select select() {
+        int start = cursor.at();
         Token first = cursor.next();
         Distinctness distinct = distinctness();
         List<Item> items = items();
@@ -180,7 +193,9 @@ final class QueryReader {
         Optional<Scalar> having = cursor.accept("HAVING").map(token -> scalars.read());
         List<WindowSpec.Named> windows =
                 cursor.accept("WINDOW").isPresent() ? new WindowReader(cursor, scalars).readClause() : List.of();
-        return new Select(first, distinct, items, from, where, grouping, having, windows, 0);
+        Select select = new Select(first, distinct, items, from, where, grouping, having, windows, 0);
+        wholeRows.level(start, cursor.at(), select);
+        return select;
     }
 
     private Distinctness distinctness() {

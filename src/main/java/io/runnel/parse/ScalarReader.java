@@ -78,17 +78,22 @@ final class ScalarReader {
             "minute",
             "second",
             "to");
+    private static final String WHOLE_ROW =
+            "the row of a function, of a join, or of an item without a column that is never"
+                    + " null on the nullable side of an outer join, has no delta rule as a value";
     private static final Set<String> CONSTANTS = Set.of("true", "false");
 
     private final Cursor cursor;
     private final Functions functions;
     private final Mentions mentions;
+    private final WholeRows wholeRows;
     private final SublinkReader sublinks;
 
-    ScalarReader(Cursor cursor, Functions functions, QueryReader queries, Mentions mentions) {
+    ScalarReader(Cursor cursor, Functions functions, QueryReader queries, Mentions mentions, WholeRows wholeRows) {
         this.cursor = cursor;
         this.functions = functions;
         this.mentions = mentions;
+        this.wholeRows = wholeRows;
         this.sublinks = new SublinkReader(cursor, this, queries, mentions);
     }
 
@@ -297,7 +302,10 @@ final class ScalarReader {
             return call(at, end, to, pieces);
         }
         if (end + 1 < to && next.isSymbol(".") && cursor.token(end + 1).isOperator("*")) {
-            pieces.add(new Refused(cursor.tokens(at, end + 2), "a whole row as a value has no delta rule yet"));
+            if (path.size() == 1) {
+                wholeRows.reference(at);
+            }
+            pieces.add(new Refused(cursor.tokens(at, end + 2), WHOLE_ROW));
             return end + 2;
         }
         if (path.size() == 3) {

@@ -1,9 +1,11 @@
 package io.runnel.parse;
 
 import io.runnel.sql.Identifier;
+import io.runnel.sql.QualifiedName;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * The canonical text of {@code SELECT * FROM (query) q}: a list of columns around the query that is meant.
@@ -13,8 +15,30 @@ import java.util.Optional;
  */
 record Wrapped(List<Identifier> columns, List<Identifier> inner, Query query, Query.Alias alias, Token first) {
 
+    /** Reads the text as it is written. */
     static Wrapped read(String canonical, Functions functions) {
-        Query query = QueryReader.read(Lexer.tokens(canonical), functions);
+        return read(Lexer.tokens(canonical), functions, new WholeRows());
+    }
+
+    /**
+     * Reads the text with rows that are read as one value put together from their columns.
+     *
+     * @param whole takes the relations of these rows
+     */
+    static Wrapped read(String canonical, Functions functions, Relations relations, Set<QualifiedName> whole) {
+        List<Token> tokens = Lexer.tokens(canonical);
+        WholeRows rows = new WholeRows();
+        Wrapped written = read(tokens, functions, rows);
+        if (rows.isEmpty()) {
+            return written;
+        }
+        List<Token> expanded = rows.expanded(tokens, relations);
+        whole.addAll(rows.relations());
+        return read(expanded, functions, new WholeRows());
+    }
+
+    private static Wrapped read(List<Token> tokens, Functions functions, WholeRows rows) {
+        Query query = QueryReader.read(tokens, functions, rows);
         if (!(query.body() instanceof Query.Select select)) {
             throw Refusal.notUnderstood(query.body().first());
         }

@@ -42,7 +42,14 @@ class CostBenchmark {
     String user;
 
     private static final int SHARE_ROWS = Integer.getInteger("runnel.benchmark.share-rows", 100_000);
-    private static final List<Double> PERCENTS = List.of(0.1, 1.0, 10.0);
+
+    /** After so many refreshes with the same share of changes AUTO knows what either way costs. */
+    private static final int SETTLED_AFTER = 4;
+
+    private static final List<Double> PERCENTS = Arrays.stream(
+                    System.getProperty("runnel.benchmark.percents", "0.1,1,10").split(",", -1))
+            .map(Double::valueOf)
+            .toList();
 
     private record Cost(double seconds, String scans) {}
 
@@ -111,11 +118,11 @@ class CostBenchmark {
     private static String compared(BenchmarkSession session, CostTables tables, int changed) throws SQLException {
         List<Double> automatic = new ArrayList<>();
         List<Double> anew = new ArrayList<>();
-        for (int cycle = 0; cycle <= CYCLES; cycle++) {
+        for (int cycle = 0; cycle < SETTLED_AFTER + CYCLES; cycle++) {
             tables.change(changed);
             session.refresh("automatic");
             session.refresh("anew");
-            if (cycle > 0) {
+            if (cycle >= SETTLED_AFTER) {
                 automatic.add(session.lastRefresh("automatic"));
                 anew.add(session.lastRefresh("anew"));
             }

@@ -274,7 +274,8 @@ final class OperatorExamples {
                                 Identifier.of(column),
                                 Identifier.of(table.name().name() + " " + column),
                                 false))
-                        .toList());
+                        .toList(),
+                false);
     }
 
     /** Parts in double quotes are columns, the others text. */

@@ -15,9 +15,8 @@ a row lock has no place in a query that is kept fresh @ FOR # SELECT id FROM cus
 TABLESAMPLE has no delta rule yet @ TABLESAMPLE # SELECT id FROM customers TABLESAMPLE bernoulli (10) REPEATABLE (3);
 ONLY has no delta rule yet @ ONLY # SELECT id FROM ONLY customers;
 a set-returning function in ORDER BY that is not in the SELECT list has no delta rule yet @ generate_series # SELECT id FROM customers ORDER BY generate_series(1, 3);
-a whole row as a value has no delta rule yet @ c # SELECT c FROM customers c;
-a whole row as a value has no delta rule yet @ c # SELECT count(c) FROM customers c;
-a whole row as a value has no delta rule yet @ c # SELECT row_to_json(c) AS j FROM customers c;
+the row of a function, of a join, or of an item without a column that is never null on the nullable side of an outer join, has no delta rule as a value @ x # SELECT o.id, row_to_json(x) AS j FROM orders o LEFT JOIN (SELECT id FROM customers) x ON x.id = o.customer_id;
+the row of a function, of a join, or of an item without a column that is never null on the nullable side of an outer join, has no delta rule as a value @ f # SELECT row_to_json(f) AS j FROM ROWS FROM (generate_series(1, 3), generate_series(1, 2)) AS f (a, b);
 the column c.ctid is not one that changes are captured for @ c # SELECT ctid FROM customers c;
 the column c.name is neither grouped nor inside an aggregate, and no key of its table is grouped by alone @ c # SELECT name FROM customers c GROUP BY GROUPING SETS ((id), (id, region));
 the relation pg_catalog.pg_class is not known @ pg_class # SELECT relname FROM pg_catalog.pg_class;

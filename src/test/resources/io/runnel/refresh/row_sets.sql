@@ -107,3 +107,18 @@ SELECT t.id, t.id IN (SELECT q.s FROM (SELECT a, sum(big) AS s FROM row_sets.u G
 SELECT q.b, q.m, max(q.m) OVER (PARTITION BY q.b) AS most FROM (SELECT b, a, max(id) AS m FROM row_sets.t GROUP BY b, a) q;
 SELECT q.b, string_agg(q.m::text, ',' ORDER BY q.m) AS ms FROM (SELECT b, a, max(id) AS m FROM row_sets.t GROUP BY b, a) q GROUP BY q.b;
 SELECT t.id, l.m, l.n FROM row_sets.t, LATERAL (SELECT q.m, q.n FROM (SELECT a, max(big) AS m, count(*) AS n FROM row_sets.u GROUP BY a) q WHERE q.a = t.a ORDER BY q.m LIMIT 2) l;
+-- whole rows as values
+SELECT id, to_jsonb(t) AS j FROM row_sets.t;
+SELECT a, jsonb_agg(t ORDER BY t.id) AS j, count(t) AS c FROM row_sets.t GROUP BY a;
+SELECT t.id, row_to_json(u)::text AS j FROM row_sets.t JOIN row_sets.u ON u.a = t.a;
+SELECT u.a, u.big, to_jsonb(t) AS j, t IS NULL AS missing FROM row_sets.u LEFT JOIN row_sets.t ON t.a = u.a;
+SELECT u.a, count(t) AS c, jsonb_agg(t ORDER BY t.id) FILTER (WHERE t.id > 3) AS j FROM row_sets.u LEFT JOIN row_sets.t ON t.a = u.a GROUP BY u.a;
+SELECT t.id, to_jsonb(t) AS j, count(u.a) AS c FROM row_sets.t LEFT JOIN row_sets.u ON u.a = t.a GROUP BY t.id;
+SELECT t.id, (SELECT jsonb_agg(x ORDER BY x.big, x.b) FROM (SELECT u.big, u.b FROM row_sets.u WHERE u.a = t.a) x) AS us FROM row_sets.t;
+SELECT t.id, to_jsonb(q) AS j FROM row_sets.t, LATERAL (SELECT count(*) AS c, max(u.big) AS "Most" FROM row_sets.u WHERE u.a = t.a) q;
+WITH c AS (SELECT a, count(*) AS runnel_row FROM row_sets.u GROUP BY a) SELECT to_jsonb(c) AS j FROM c UNION ALL SELECT to_jsonb(x) FROM (SELECT b FROM row_sets.t) x;
+SELECT t.id, v.a AS w FROM row_sets.t JOIN row_sets.t v ON t = v;
+SELECT t.id, (SELECT count(*) FROM row_sets.u WHERE u.a = t.a AND to_jsonb(t) ->> 'b' < u.b) AS c FROM row_sets.t;
+SELECT r.i, r::text AS s FROM row_sets.t AS r (i, "B");
+SELECT max(t::text) AS m, md5(string_agg(t::text, '|' ORDER BY t.id)) AS h FROM row_sets.t;
+SELECT a, to_jsonb(t) -> 'b' AS b, count(*) AS c FROM row_sets.t GROUP BY a, to_jsonb(t) -> 'b';

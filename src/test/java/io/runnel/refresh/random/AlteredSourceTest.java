@@ -157,4 +157,21 @@ class AlteredSourceTest extends Finding {
         run("ALTER TABLE finding.source ENABLE TRIGGER ALL");
         assertRefreshed(QUERY);
     }
+
+    @Test
+    void a_row_read_as_one_value_has_columns_that_came_or_went_later() throws SQLException {
+        source();
+        String query = "SELECT id, to_jsonb(source) AS j FROM finding.source";
+        createDifferential(query);
+        run("ALTER TABLE finding.source ADD COLUMN w int DEFAULT 7", "INSERT INTO finding.source VALUES (2, 2, 2, 2)");
+        assertRefreshed(query);
+        run("UPDATE finding.source SET w = 8 WHERE id = 1");
+        assertRefreshed(query);
+        run("ALTER TABLE finding.source RENAME COLUMN w TO x", "UPDATE finding.source SET x = 9 WHERE id = 2");
+        assertRefreshed(query);
+        run("ALTER TABLE finding.source DROP COLUMN k", "DELETE FROM finding.source WHERE id = 1");
+        assertRefreshed(query);
+        run("INSERT INTO finding.source VALUES (3, 3, 3)");
+        assertRefreshed(query);
+    }
 }
