@@ -37,11 +37,11 @@ public record Aggregation(Operator input, List<Identifier> keys, List<AggregateC
     private static final String STORED = """
             SELECT {}
             FROM {} AS s""";
-    private static final String CHANGED = """
-            {}
-            WHERE NOT EXISTS (SELECT FROM {} AS n WHERE n.place = s.ctid)
-            UNION ALL
-            SELECT {}
+    private static final String PLACED = """
+            SELECT {}, s.ctid AS place
+            FROM {} AS s""";
+    private static final String ARRIVING = """
+            SELECT {}, NULL::tid
             FROM {} AS n
             WHERE {}""";
 
@@ -120,18 +120,13 @@ public record Aggregation(Operator input, List<Identifier> keys, List<AggregateC
      * @param operator whose delta is this one's
      */
     Sql post(Deltas deltas, Operator operator) {
-        Sql untouched = pre(deltas);
         if (!deltas.changed(this)) {
-            return untouched;
+            return pre(deltas);
         }
         Identifier next = deltas.defined(operator, GroupDelta.NEXT);
-        return Sql.of(
-                CHANGED,
-                untouched,
-                next,
-                values("n", deltas),
-                next,
-                keys.isEmpty() ? Sql.of("true") : Sql.of("n.{} > 0", ROWS));
+        Sql arriving =
+                Sql.of(ARRIVING, values("n", deltas), next, keys.isEmpty() ? Sql.of("true") : Sql.of("n.{} > 0", ROWS));
+        return PostState.of(columns(), Sql.of(PLACED, values("s", deltas), deltas.state(this, 0)), arriving, next);
     }
 
     private List<Sql> values(String relation, Types types) {

@@ -95,12 +95,13 @@ final class Partitions {
             SELECT {}
             FROM {} AS n
             WHERE {}""";
-    private static final String CHANGED_TOO = """
-            {} AND NOT EXISTS (SELECT FROM {} AS c WHERE c.place = n.ctid)
-            UNION ALL
-            SELECT {}
+    private static final String PLACED = """
+            SELECT {}, {} AS shown, n.ctid AS place
+            FROM {} AS n""";
+    private static final String ARRIVING = """
+            SELECT {}, {}, NULL::tid
             FROM {} AS n
-            WHERE n.weight > 0 AND {}""";
+            WHERE n.weight > 0""";
 
     private final Operator operator;
     private final Operator input;
@@ -199,13 +200,16 @@ final class Partitions {
 
     /** The operator's rows as the snapshot sees them: those stored, with what the delta changes. */
     Sql post(Sql shown) {
-        List<Sql> columns = of(NEW, operator.columns());
-        Sql kept = pre(shown);
         if (!deltas.changed(operator)) {
-            return kept;
+            return pre(shown);
         }
+        List<Sql> columns = of(NEW, operator.columns());
         Identifier changed = deltas.defined(operator, CHANGED);
-        return Sql.of(CHANGED_TOO, kept, changed, columns, changed, shown);
+        return PostState.shown(
+                operator.columns(),
+                Sql.of(PLACED, columns, shown, state()),
+                Sql.of(ARRIVING, columns, shown, changed),
+                changed);
     }
 
     private QualifiedName state() {

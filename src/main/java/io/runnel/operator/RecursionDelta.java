@@ -46,12 +46,11 @@ final class RecursionDelta {
             SELECT {}, ({})::bigint AS weight
             FROM {} AS r
             WHERE NOT {}""";
-    private static final String KEPT_AND_NEW = """
-            SELECT {}
-            FROM {} AS r
-            WHERE NOT EXISTS (SELECT FROM {} AS p WHERE p.place = r.ctid)
-            UNION ALL
-            SELECT {}
+    private static final String PLACED = """
+            SELECT {}, r.ctid AS place
+            FROM {} AS r""";
+    private static final String ARRIVING = """
+            SELECT {}, NULL::tid
             FROM {} AS r, generate_series(1, r.weight)
             WHERE r.weight > 0""";
     private static final String UNION_ALL = "\nUNION ALL\n";
@@ -80,13 +79,11 @@ final class RecursionDelta {
 
     /** The rows as the delta leaves them. */
     Sql post() {
-        return Sql.of(
-                KEPT_AND_NEW,
-                recursion.shown(columns),
-                state,
-                deltas.defined(recursion, StoredRows.PLACES),
-                recursion.shown(columns),
-                deltas.defined(recursion, NET));
+        return PostState.of(
+                recursion.columns(),
+                Sql.of(PLACED, recursion.shown(columns), state),
+                Sql.of(ARRIVING, recursion.shown(columns), deltas.defined(recursion, NET)),
+                deltas.defined(recursion, StoredRows.PLACES));
     }
 
     private Sql change() {
