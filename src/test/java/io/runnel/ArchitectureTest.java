@@ -36,7 +36,7 @@ class ArchitectureTest {
             Map.entry("cdc", Set.of("catalog", "postgres", "sql")),
             Map.entry("refresh", Set.of("cdc", "catalog", "delta", "operator", "postgres", "sql")),
             Map.entry("schedule", Set.of("refresh", "cdc", "catalog", "postgres", "sql")),
-            Map.entry("projection", Set.of("catalog", "postgres", "sql")),
+            Map.entry("projection", Set.of("schedule", "catalog", "postgres", "sql")),
             Map.entry("rows", Set.of("postgres", "sql")),
             Map.entry("materialized", Set.of("schedule", "postgres", "sql")),
             Map.entry(

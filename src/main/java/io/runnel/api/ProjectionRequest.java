@@ -53,8 +53,16 @@ record ProjectionRequest(
         @Nullable
         String mode,
 
-        @Schema(description = "on-change or a duration", defaultValue = "on-change") @Nullable
+        @Schema(
+                description =
+                        "on-change, on-change with a pause between two looks (on-change 20ms), a duration, or cron expressions separated by semicolons",
+                defaultValue = "on-change")
+        @Nullable
         String schedule,
+
+        @Schema(description = "In which cron expressions are read; that of the service's database session if absent")
+        @Nullable
+        String scheduleTimeZone,
 
         @Schema(description = "Events in a transaction", defaultValue = "500") @Nullable
         Integer batchSize,
@@ -83,6 +91,7 @@ record ProjectionRequest(
             @Nullable String defaultHandler,
             @Nullable List<@NotNull String> ignoredTypes,
             @Nullable String schedule,
+            @Nullable String scheduleTimeZone,
             @Nullable Integer batchSize,
             @Nullable String failurePolicy,
             @Nullable Integer attemptsMax) {}

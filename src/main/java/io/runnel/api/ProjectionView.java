@@ -30,6 +30,10 @@ record ProjectionView(
         List<String> targets,
         String mode,
         String schedule,
+
+        @Schema(description = "In which cron expressions are read")
+        String scheduleTimeZone,
+
         long batchSize,
         String failurePolicy,
         Optional<Long> attemptsMax,
@@ -64,6 +68,7 @@ record ProjectionView(
                 status.targets(),
                 settings.mode(),
                 settings.schedule(),
+                settings.scheduleTimeZone(),
                 settings.batchSize(),
                 settings.failurePolicy(),
                 settings.attemptsMax(),

@@ -11,6 +11,7 @@ import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.enterprise.event.Event;
 import jakarta.enterprise.event.Observes;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -45,6 +46,7 @@ class ProjectionLoop {
 
     private static final Logger LOG = Logger.getLogger(ProjectionLoop.class);
     private static final Duration PRUNE_INTERVAL = Duration.ofSeconds(1);
+    private static final Duration SLEEP_MAX = Duration.ofSeconds(30);
 
     private final EventLoop loop;
     private final Projector projector;
@@ -115,7 +117,7 @@ class ProjectionLoop {
     /** Something was changed or asked for, which does not wait until its time comes. */
     private void announced(Pipeline pipeline) {
         pipeline.failures = 0;
-        if (pipeline.projection.interval().isPresent()) {
+        if (!pipeline.projection.times().wokenUp()) {
             want(pipeline);
         }
     }
@@ -133,11 +135,17 @@ class ProjectionLoop {
         Set<Long> present = found.stream().map(Projection::id).collect(Collectors.toSet());
         pipelines.keySet().retainAll(present);
         for (Projection projection : found) {
-            boolean added = !pipelines.containsKey(projection.id());
-            Pipeline pipeline = pipelines.computeIfAbsent(projection.id(), id -> new Pipeline(projection));
+            Pipeline pipeline = pipelines.get(projection.id());
+            if (pipeline == null) {
+                Pipeline added = new Pipeline(projection);
+                pipelines.put(projection.id(), added);
+                at(added, projection.times().first(Instant.now()));
+                continue;
+            }
+            boolean altered = !projection.times().sameAs(pipeline.projection.times());
             pipeline.projection = projection;
             boolean due = projection.pending() || projection.exchanging();
-            if (added || (due && !pipeline.waiting)) {
+            if (altered || (due && !pipeline.waiting)) {
                 want(pipeline);
             }
         }
@@ -145,7 +153,18 @@ class ProjectionLoop {
 
     private void wake(long inTerm, int log) {
         if (inTerm == term) {
-            of(log).forEach(this::want);
+            of(log).forEach(this::wokenUp);
+        }
+    }
+
+    /** Starts it, or lets it rest if it has begun a moment ago. */
+    private void wokenUp(Pipeline pipeline) {
+        Instant restsUntil = pipeline.startedAt.plus(pipeline.projection.times().pause());
+        if (pipeline.running || !restsUntil.isAfter(Instant.now())) {
+            want(pipeline);
+        } else if (!pipeline.waiting) {
+            pipeline.idle = false;
+            at(pipeline, Optional.of(restsUntil));
         }
     }
 
@@ -153,7 +172,7 @@ class ProjectionLoop {
     private List<Pipeline> of(int log) {
         return pipelines.values().stream()
                 .filter(pipeline -> pipeline.projection.log() == log)
-                .filter(pipeline -> pipeline.projection.interval().isEmpty())
+                .filter(pipeline -> pipeline.projection.times().wokenUp())
                 .toList();
     }
 
@@ -184,6 +203,7 @@ class ProjectionLoop {
         long inTerm = term;
         pipeline.running = true;
         pipeline.waiting = false;
+        pipeline.startedAt = Instant.now();
         loop.cancel(pipeline.timer);
         running++;
         loop.start(
@@ -238,9 +258,9 @@ class ProjectionLoop {
             case IDLE -> {
                 pipeline.failures = 0;
                 if (again) {
-                    want(pipeline);
-                } else if (projection.interval().isPresent()) {
-                    later(pipeline, projection.interval().get());
+                    wokenUp(pipeline);
+                } else if (!projection.times().wokenUp()) {
+                    at(pipeline, projection.times().next(pipeline.startedAt, Instant.now()));
                 } else {
                     pipeline.idle = true;
                     arm(projection.log());
@@ -309,6 +329,28 @@ class ProjectionLoop {
         });
     }
 
+    /**
+     * Wants it at a time, at once if that has passed. The timer is set anew from time to time, so that a clock that is set back
+     * does not keep it for long. What is never due waits all the same, so that it is not taken for one that was forgotten.
+     */
+    private void at(Pipeline pipeline, Optional<Instant> due) {
+        long inTerm = term;
+        Instant now = Instant.now();
+        pipeline.waiting = true;
+        if (due.isEmpty()) {
+            return;
+        } else if (!due.get().isAfter(now)) {
+            want(pipeline);
+            return;
+        }
+        Duration pause = Duration.between(now, due.get()).plusMillis(1);
+        pipeline.timer = loop.after(pause.compareTo(SLEEP_MAX) > 0 ? SLEEP_MAX : pause, () -> {
+            if (inTerm == term && pipelines.get(pipeline.projection.id()) == pipeline && pipeline.waiting) {
+                at(pipeline, due);
+            }
+        });
+    }
+
     /** When all projections of a log are idle, asks its writers to notify; while they write all the same, looks again. */
     private void arm(int log) {
         List<Pipeline> readers = of(log);
@@ -333,8 +375,11 @@ class ProjectionLoop {
             case ARMED -> {}
             case PENDING -> readers.forEach(this::want);
             case NOT_ARMED ->
-                readers.forEach(reader ->
-                        later(reader, Duration.ofMillis(20L << Math.min(reader.looks++, Pipeline.LOOKS_MAX))));
+                readers.forEach(reader -> {
+                    Duration look = Duration.ofMillis(20L << Math.min(reader.looks++, Pipeline.LOOKS_MAX));
+                    Duration pause = reader.projection.times().pause();
+                    later(reader, pause.compareTo(look) > 0 ? pause : look);
+                });
         }
     }
 
@@ -346,30 +391,5 @@ class ProjectionLoop {
         prunable.clear();
         logs.forEach(log -> loop.start(rows.prune(log), done -> {}, thrown -> prunable.add(log)));
         loop.after(PRUNE_INTERVAL, () -> prune(inTerm));
-    }
-
-    /** One projection, as far as this process has got with it. */
-    private static final class Pipeline {
-        /** After so many looks that found nothing the pause does not grow any more. */
-        static final int LOOKS_MAX = 5;
-
-        static final int GAPS_MAX = 3;
-
-        Projection projection;
-        Horizon horizon = Horizon.UNKNOWN;
-        boolean running;
-        boolean again;
-        boolean idle;
-        boolean waiting;
-        int failures;
-        int looks;
-        int gaps;
-
-        /** The one that wakes it up next, if it waits. */
-        long timer = -1;
-
-        Pipeline(Projection projection) {
-            this.projection = projection;
-        }
     }
 }

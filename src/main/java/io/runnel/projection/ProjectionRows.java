@@ -7,7 +7,6 @@ import io.runnel.sql.QualifiedName;
 import io.runnel.sql.Sql;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
-import java.time.Duration;
 import java.util.List;
 
 /** The projections that the service runs, as the catalog has them. */
@@ -17,7 +16,7 @@ class ProjectionRows {
     private static final Sql ACTIVE = Sql.of("""
             SELECT p.id, p.name, p.log_id::bigint AS log, p.relation::bigint AS relation, n.nspname::text AS schema_name,
               c.relname::text AS table_name, p.position_column::text AS position_column,
-              runnel_internal.duration_seconds(p.schedule) AS interval_seconds,
+              p.schedule, p.schedule_time_zone, s.looked_at,
               runnel_internal.projection_pending(p.id) AS pending, coalesce(b.exchanging, false) AS exchanging
             FROM runnel_internal.projection AS p
             JOIN runnel_internal.projection_state AS s ON s.projection_id = p.id
@@ -76,7 +75,7 @@ class ProjectionRows {
                 row.number("relation"),
                 QualifiedName.of(row.text("schema_name"), row.text("table_name")),
                 Identifier.of(row.text("position_column")),
-                row.optionalReal("interval_seconds").map(seconds -> Duration.ofMillis((long) (seconds * 1000))),
+                Times.of(row.text("schedule"), row.text("schedule_time_zone"), row.optionalTime("looked_at")),
                 row.truth("pending"),
                 row.truth("exchanging"));
     }

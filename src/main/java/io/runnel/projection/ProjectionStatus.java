@@ -38,7 +38,12 @@ public record ProjectionStatus(
 
     /** How it is run; see the SQL function that creates it. */
     public record Settings(
-            String mode, String schedule, long batchSize, String failurePolicy, Optional<Long> attemptsMax) {}
+            String mode,
+            String schedule,
+            String scheduleTimeZone,
+            long batchSize,
+            String failurePolicy,
+            Optional<Long> attemptsMax) {}
 
     /**
      * How far it is.

@@ -16,7 +16,7 @@ public class Projections {
             SELECT id, name, owner::text AS owner, status, mode, event_log, position_column::text AS position_column,
               type_column::text AS type_column, entity_column::text AS entity_column, time_column::text AS time_column,
               (SELECT jsonb_agg(handler - 'statements') FROM jsonb_array_elements(handlers) AS handler)::text AS handlers,
-              ignored_types, targets, schedule, batch_size::bigint AS batch_size, failure_policy,
+              ignored_types, targets, schedule, schedule_time_zone, batch_size::bigint AS batch_size, failure_policy,
               attempts_max::bigint AS attempts_max, last_processed_position, latest_position, last_event_at, updated_at,
               events_handled, dead_letters, replaying, consecutive_errors::bigint AS consecutive_errors, last_error,
               last_error_code, last_error_detail, last_error_hint, last_error_at, failing_position
@@ -130,6 +130,7 @@ public class Projections {
                 new ProjectionStatus.Settings(
                         row.text("mode"),
                         row.text("schedule"),
+                        row.text("schedule_time_zone"),
                         row.number("batch_size"),
                         row.text("failure_policy"),
                         row.optionalNumber("attempts_max")),

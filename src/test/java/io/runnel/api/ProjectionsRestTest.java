@@ -259,7 +259,8 @@ class ProjectionsRestTest extends RestFixture {
         refused(Map.of("failurePolicy", "PRAY"), 400, "postgres-22023").body("hint", containsString("DEAD_LETTER"));
         refused(Map.of("name", "a b"), 400, "postgres-42602");
         refused(Map.of("batchSize", 0), 400, "postgres-22023");
-        refused(Map.of("schedule", "* * * * *"), 400, "postgres-22023");
+        refused(Map.of("schedule", "manual"), 400, "postgres-22023");
+        refused(Map.of("scheduleTimeZone", "Nowhere"), 400, "postgres-22023");
         refused(Map.of("mode", "SYNCHRONOUS", "failurePolicy", "RETRY"), 400, "postgres-0a000");
         refused(Map.of("surprise", true), 400, null);
         send("POST", PROJECTIONS, payments(Map.of())).statusCode(201);
@@ -269,5 +270,23 @@ class ProjectionsRestTest extends RestFixture {
     @CanIgnoreReturnValue
     private static ValidatableResponse refused(Map<String, Object> wrong, int status, @Nullable String code) {
         return problem(send("POST", PROJECTIONS, payments(wrong)), status, code);
+    }
+
+    @Test
+    void schedule_by_the_clock_is_set_shown_and_altered() throws Throwable {
+        send(
+                        "POST",
+                        PROJECTIONS,
+                        payments(Map.of("schedule", "0 3 * * *; @hourly", "scheduleTimeZone", "Europe/Berlin")))
+                .statusCode(201)
+                .body("schedule", equalTo("0 3 * * *; @hourly"))
+                .body("scheduleTimeZone", equalTo("Europe/Berlin"));
+        send("PATCH", PAYMENTS, Map.of("scheduleTimeZone", "Asia/Tokyo", "schedule", "*/5 * * * * *"))
+                .statusCode(200)
+                .body("schedule", equalTo("*/5 * * * * *"))
+                .body("scheduleTimeZone", equalTo("Asia/Tokyo"));
+        send("PATCH", PAYMENTS, Map.of("schedule", "manual"))
+                .statusCode(400)
+                .body("hint", containsString("cron expressions"));
     }
 }
