@@ -20,12 +20,13 @@ class ProjectionCommands {
               targets => coalesce($10::text[], ARRAY[]::text[]), ddl => $11::text, mode => coalesce($12::text, 'ASYNCHRONOUS'),
               schedule => coalesce($13::text, 'on-change'), batch_size => coalesce($14::bigint, 500)::integer,
               failure_policy => coalesce($15::text, 'STOP'), attempts_max => $16::bigint::integer,
-              start_from => coalesce($17::text, 'BEGINNING'), schedule_time_zone => $18::text) AS id""");
+              start_from => coalesce($17::text, 'BEGINNING'), schedule_time_zone => $18::text,
+              workers => coalesce($19::bigint, 1)::integer) AS id""");
     private static final Sql ALTER = Sql.of("""
             SELECT FROM runnel.alter_projection(name => $1::text, handlers => $2::text::jsonb,
               default_handler => $3::text, ignored_types => $4::text[], schedule => $5::text,
               batch_size => $6::bigint::integer, failure_policy => $7::text, attempts_max => $8::bigint::integer,
-              schedule_time_zone => $9::text)""");
+              schedule_time_zone => $9::text, workers => $10::bigint::integer)""");
     private static final Sql DROP = Sql.of("SELECT FROM runnel.drop_projection($1::text)");
     private static final Sql PAUSE = Sql.of("SELECT FROM runnel.pause_projection($1::text)");
     private static final Sql RESUME = Sql.of("SELECT FROM runnel.resume_projection($1::text)");
@@ -71,7 +72,8 @@ class ProjectionCommands {
                 text("failurePolicy", request.failurePolicy()),
                 number(request.attemptsMax()),
                 text("startFrom", request.startFrom()),
-                text("scheduleTimeZone", request.scheduleTimeZone()));
+                text("scheduleTimeZone", request.scheduleTimeZone()),
+                number(request.workers()));
     }
 
     Uni<Void> alter(String name, ProjectionRequest.Alteration request) {
@@ -85,7 +87,8 @@ class ProjectionCommands {
                 number(request.batchSize()),
                 text("failurePolicy", request.failurePolicy()),
                 number(request.attemptsMax()),
-                text("scheduleTimeZone", request.scheduleTimeZone()));
+                text("scheduleTimeZone", request.scheduleTimeZone()),
+                number(request.workers()));
     }
 
     Uni<Void> drop(String name) {

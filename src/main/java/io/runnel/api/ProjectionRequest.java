@@ -64,6 +64,13 @@ record ProjectionRequest(
         @Nullable
         String scheduleTimeZone,
 
+        @Schema(
+                description =
+                        "How many work on it at once, 1 to 16, each on the events of some entities; needs an entity column and mode ASYNCHRONOUS",
+                defaultValue = "1")
+        @Nullable
+        Integer workers,
+
         @Schema(description = "Events in a transaction", defaultValue = "500") @Nullable
         Integer batchSize,
 
@@ -92,6 +99,7 @@ record ProjectionRequest(
             @Nullable List<@NotNull String> ignoredTypes,
             @Nullable String schedule,
             @Nullable String scheduleTimeZone,
+            @Nullable Integer workers,
             @Nullable Integer batchSize,
             @Nullable String failurePolicy,
             @Nullable Integer attemptsMax) {}

@@ -34,6 +34,8 @@ record ProjectionView(
         @Schema(description = "In which cron expressions are read")
         String scheduleTimeZone,
 
+        @Schema(description = "How many work on it at once") long workers,
+
         long batchSize,
         String failurePolicy,
         Optional<Long> attemptsMax,
@@ -69,6 +71,7 @@ record ProjectionView(
                 settings.mode(),
                 settings.schedule(),
                 settings.scheduleTimeZone(),
+                settings.workers(),
                 settings.batchSize(),
                 settings.failurePolicy(),
                 settings.attemptsMax(),

@@ -2,12 +2,15 @@ package io.runnel.projection;
 
 import java.time.Instant;
 
-/** One projection, as far as this process has got with it. Touched on the event loop only. */
+/** One worker of a projection, as far as this process has got with it. Touched on the event loop only. */
 final class Pipeline {
     /** After so many looks that found nothing the pause does not grow any more. */
     static final int LOOKS_MAX = 5;
 
     static final int GAPS_MAX = 3;
+
+    /** After so many conflicts in a row it has no other worker of its projection beside it, so that it gets on. */
+    static final int CONFLICTS_MAX = 2;
 
     Projection projection;
     Horizon horizon = Horizon.UNKNOWN;
@@ -16,7 +19,9 @@ final class Pipeline {
     boolean again;
     boolean idle;
     boolean waiting;
+    boolean caughtUp;
     int failures;
+    int conflicts;
     int looks;
     int gaps;
 
@@ -26,4 +31,14 @@ final class Pipeline {
     Pipeline(Projection projection) {
         this.projection = projection;
     }
+
+    Key key() {
+        return projection.key();
+    }
+
+    boolean alone() {
+        return conflicts >= CONFLICTS_MAX;
+    }
+
+    record Key(long projection, int worker) {}
 }

@@ -4,8 +4,9 @@ import io.runnel.sql.Identifier;
 import io.runnel.sql.QualifiedName;
 
 /**
- * What it takes to run a projection.
+ * What it takes to run one worker of a projection.
  *
+ * @param worker its number, from 0
  * @param log the number of its event log among those that are recorded
  * @param relation the log's OID
  * @param times when it is looked at
@@ -14,6 +15,7 @@ import io.runnel.sql.QualifiedName;
  */
 record Projection(
         long id,
+        int worker,
         String name,
         int log,
         long relation,
@@ -21,4 +23,9 @@ record Projection(
         Identifier position,
         Times times,
         boolean pending,
-        boolean exchanging) {}
+        boolean exchanging) {
+
+    Pipeline.Key key() {
+        return new Pipeline.Key(id, worker);
+    }
+}

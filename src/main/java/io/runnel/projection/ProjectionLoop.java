@@ -12,12 +12,8 @@ import jakarta.enterprise.event.Event;
 import jakarta.enterprise.event.Observes;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.HashSet;
-import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
@@ -26,17 +22,14 @@ import org.jboss.logging.Logger;
 
 /**
  * Runs the batches of all projections, while this process leads: when a log wakes it up, when a projection was changed, by
- * its interval, and from time to time, because a notification may be lost. A projection is never run twice at once, and one
- * that fails delays no other. All state is touched on the event loop only.
+ * its schedule, and from time to time, because a notification may be lost. A worker of a projection is never run twice at
+ * once, and one that fails delays no other. All state is touched on the event loop only.
  */
 @ApplicationScoped
 class ProjectionLoop {
 
     /** How often all projections are read again. */
     static final Duration RELOAD_INTERVAL = Duration.ofSeconds(5);
-
-    /** How many batches run at once; each takes a connection. */
-    static final int CONCURRENT_MAX = 4;
 
     /** How soon a gap that may still be filled is looked at again; the pause grows while it stays. */
     static final Duration GAP_INTERVAL = Duration.ofMillis(10);
@@ -46,6 +39,10 @@ class ProjectionLoop {
 
     private static final Logger LOG = Logger.getLogger(ProjectionLoop.class);
     private static final Duration PRUNE_INTERVAL = Duration.ofSeconds(1);
+
+    /** The pause after a conflict stays below a second: it is over when another batch is. */
+    private static final int CONFLICT_DOUBLINGS_MAX = 5;
+
     private static final Duration SLEEP_MAX = Duration.ofSeconds(30);
 
     private final EventLoop loop;
@@ -59,11 +56,9 @@ class ProjectionLoop {
 
     private boolean leader;
     private long term;
-    private final Map<Long, Pipeline> pipelines = new HashMap<>();
-    private final Set<Long> ready = new LinkedHashSet<>();
+    private final Pipelines pipelines = new Pipelines();
     private final Set<Integer> arms = new HashSet<>();
     private final Set<Integer> prunable = new HashSet<>();
-    private int running;
 
     ProjectionLoop(
             EventLoop loop,
@@ -85,7 +80,6 @@ class ProjectionLoop {
         leader = event.held();
         term++;
         pipelines.clear();
-        ready.clear();
         arms.clear();
         arming.reset();
         if (leader) {
@@ -109,7 +103,7 @@ class ProjectionLoop {
             long inTerm = term;
             loop.start(arming.disarm(log), done -> wake(inTerm, log), thrown -> wake(inTerm, log));
         } else if (event.channel().equals("runnel_projection")) {
-            Optional.ofNullable(pipelines.get(event.id())).ifPresent(this::announced);
+            pipelines.of(event.id()).forEach(this::announced);
             read();
         }
     }
@@ -132,28 +126,30 @@ class ProjectionLoop {
         if (inTerm != term || !leader) {
             return;
         }
-        Set<Long> present = found.stream().map(Projection::id).collect(Collectors.toSet());
-        pipelines.keySet().retainAll(present);
+        pipelines.retain(found.stream().map(Projection::key).collect(Collectors.toSet()));
         for (Projection projection : found) {
-            Pipeline pipeline = pipelines.get(projection.id());
-            if (pipeline == null) {
-                Pipeline added = new Pipeline(projection);
-                pipelines.put(projection.id(), added);
-                at(added, projection.times().first(Instant.now()));
-                continue;
-            }
-            boolean altered = !projection.times().sameAs(pipeline.projection.times());
-            pipeline.projection = projection;
-            boolean due = projection.pending() || projection.exchanging();
-            if (altered || (due && !pipeline.waiting)) {
-                want(pipeline);
-            }
+            pipelines.get(projection.key()).ifPresentOrElse(known -> altered(known, projection), () -> add(projection));
+        }
+    }
+
+    private void add(Projection projection) {
+        Pipeline added = new Pipeline(projection);
+        pipelines.add(added);
+        at(added, projection.times().first(Instant.now()));
+    }
+
+    private void altered(Pipeline pipeline, Projection projection) {
+        boolean otherTimes = !projection.times().sameAs(pipeline.projection.times());
+        pipeline.projection = projection;
+        boolean due = projection.pending() || projection.exchanging();
+        if (otherTimes || (due && !pipeline.waiting)) {
+            want(pipeline);
         }
     }
 
     private void wake(long inTerm, int log) {
         if (inTerm == term) {
-            of(log).forEach(this::wokenUp);
+            pipelines.wokenUpBy(log).forEach(this::wokenUp);
         }
     }
 
@@ -168,44 +164,29 @@ class ProjectionLoop {
         }
     }
 
-    /** Those that are woken up by a log. */
-    private List<Pipeline> of(int log) {
-        return pipelines.values().stream()
-                .filter(pipeline -> pipeline.projection.log() == log)
-                .filter(pipeline -> pipeline.projection.times().wokenUp())
-                .toList();
-    }
-
     private void want(Pipeline pipeline) {
         if (pipeline.running) {
             pipeline.again = true;
         } else {
             pipeline.idle = false;
-            ready.add(pipeline.projection.id());
+            pipelines.ready(pipeline);
             startReady();
         }
     }
 
     private void startReady() {
-        for (long id : new ArrayList<>(ready)) {
-            if (running >= CONCURRENT_MAX) {
-                return;
-            }
-            ready.remove(id);
-            Pipeline pipeline = pipelines.get(id);
-            if (pipeline != null && !pipeline.running) {
-                start(pipeline);
-            }
+        for (Optional<Pipeline> next = pipelines.next(); next.isPresent(); next = pipelines.next()) {
+            start(next.get());
         }
     }
 
     private void start(Pipeline pipeline) {
         long inTerm = term;
-        pipeline.running = true;
+        pipelines.began(pipeline);
         pipeline.waiting = false;
+        pipeline.caughtUp = false;
         pipeline.startedAt = Instant.now();
         loop.cancel(pipeline.timer);
-        running++;
         loop.start(
                 projector.run(pipeline.projection, pipeline.horizon),
                 run -> {
@@ -223,8 +204,7 @@ class ProjectionLoop {
     }
 
     private void ended(Pipeline pipeline) {
-        pipeline.running = false;
-        running--;
+        pipelines.ended(pipeline);
         startReady();
     }
 
@@ -233,6 +213,7 @@ class ProjectionLoop {
         pipeline.horizon = run.horizon();
         boolean again = pipeline.again;
         pipeline.again = false;
+        pipeline.conflicts = 0;
         if (run.batch().handled() > 0) {
             handled.fire(new EventsHandled(projection.name(), run.batch().handled()));
             prunable.add(projection.log());
@@ -240,8 +221,8 @@ class ProjectionLoop {
             pipeline.looks = 0;
             pipeline.gaps = 0;
         }
-        boolean caughtUp = run.batch().outcome() == Outcome.IDLE || run.batch().outcome() == Outcome.WAITING;
-        if (projection.exchanging() && caughtUp) {
+        pipeline.caughtUp = run.batch().outcome() == Outcome.IDLE || run.batch().outcome() == Outcome.WAITING;
+        if (projection.exchanging() && pipelines.caughtUp(projection.id())) {
             exchange(pipeline);
             return;
         }
@@ -251,10 +232,12 @@ class ProjectionLoop {
                 later(pipeline, GAP_INTERVAL.multipliedBy(1L << Math.min(pipeline.gaps++, Pipeline.GAPS_MAX)));
             case FAILED -> later(pipeline, backOff(++pipeline.failures));
             case SUSPENDED -> {
-                LOG.warnf("projection=%s is suspended after an error", projection.name());
-                pipelines.remove(projection.id());
+                if (pipelines.has(pipeline)) {
+                    LOG.warnf("projection=%s is suspended after an error", projection.name());
+                }
+                pipelines.removeProjection(projection.id());
             }
-            case GONE -> pipelines.remove(projection.id());
+            case GONE -> pipelines.remove(pipeline);
             case IDLE -> {
                 pipeline.failures = 0;
                 if (again) {
@@ -272,8 +255,7 @@ class ProjectionLoop {
     /** Puts a rebuild in the place of what it rebuilds; if that has gone on meanwhile, catches up again first. */
     private void exchange(Pipeline pipeline) {
         long inTerm = term;
-        pipeline.running = true;
-        running++;
+        pipelines.began(pipeline);
         loop.start(
                 exchange.attempt(pipeline.projection),
                 outcome -> {
@@ -292,7 +274,7 @@ class ProjectionLoop {
 
     private void exchanged(Pipeline pipeline, Exchange.Outcome outcome) {
         switch (outcome) {
-            case AGAIN -> want(pipeline);
+            case AGAIN -> pipelines.of(pipeline.projection.id()).forEach(this::want);
             case LATER -> later(pipeline, EXCHANGE_INTERVAL);
             case DONE -> {
                 pipeline.idle = true;
@@ -302,8 +284,15 @@ class ProjectionLoop {
         }
     }
 
-    /** What failed says nothing about an event: the database is away or busy, or another replica was faster. */
+    /** What failed says nothing about an event: the database is away or busy, or another worker or replica was faster. */
     private void failed(Pipeline pipeline, Throwable thrown) {
+        if (thrown instanceof Failure failure && Exchange.PASSING.contains(failure.code())) {
+            // What was known about writers still holds.
+            pipeline.conflicts++;
+            LOG.debugf("projection=%s gives way: %s", pipeline.projection.name(), thrown.getMessage());
+            later(pipeline, backOff(Math.min(pipeline.conflicts, CONFLICT_DOUBLINGS_MAX)));
+            return;
+        }
         pipeline.horizon = Horizon.UNKNOWN;
         pipeline.failures++;
         if (thrown instanceof Failure.Unavailable) {
@@ -323,7 +312,7 @@ class ProjectionLoop {
         long inTerm = term;
         pipeline.waiting = true;
         pipeline.timer = loop.after(pause, () -> {
-            if (inTerm == term && pipelines.get(pipeline.projection.id()) == pipeline && pipeline.waiting) {
+            if (inTerm == term && pipelines.has(pipeline) && pipeline.waiting) {
                 want(pipeline);
             }
         });
@@ -345,7 +334,7 @@ class ProjectionLoop {
         }
         Duration pause = Duration.between(now, due.get()).plusMillis(1);
         pipeline.timer = loop.after(pause.compareTo(SLEEP_MAX) > 0 ? SLEEP_MAX : pause, () -> {
-            if (inTerm == term && pipelines.get(pipeline.projection.id()) == pipeline && pipeline.waiting) {
+            if (inTerm == term && pipelines.has(pipeline) && pipeline.waiting) {
                 at(pipeline, due);
             }
         });
@@ -353,7 +342,7 @@ class ProjectionLoop {
 
     /** When all projections of a log are idle, asks its writers to notify; while they write all the same, looks again. */
     private void arm(int log) {
-        List<Pipeline> readers = of(log);
+        List<Pipeline> readers = pipelines.wokenUpBy(log);
         if (arming.armed(log) || readers.stream().anyMatch(reader -> !reader.idle) || !arms.add(log)) {
             return;
         }
@@ -361,7 +350,10 @@ class ProjectionLoop {
         loop.start(
                 arming.arm(
                         log,
-                        readers.stream().map(reader -> reader.projection.id()).toList()),
+                        readers.stream()
+                                .map(reader -> reader.projection.id())
+                                .distinct()
+                                .toList()),
                 answer -> answered(inTerm, log, readers, answer),
                 thrown -> answered(inTerm, log, readers, LogArming.Answer.NOT_ARMED));
     }
@@ -373,7 +365,7 @@ class ProjectionLoop {
         arms.remove(log);
         switch (answer) {
             case ARMED -> {}
-            case PENDING -> readers.forEach(this::want);
+            case PENDING -> readers.forEach(this::wokenUp);
             case NOT_ARMED ->
                 readers.forEach(reader -> {
                     Duration look = Duration.ofMillis(20L << Math.min(reader.looks++, Pipeline.LOOKS_MAX));

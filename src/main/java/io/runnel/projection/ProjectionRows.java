@@ -14,24 +14,25 @@ import java.util.List;
 class ProjectionRows {
 
     private static final Sql ACTIVE = Sql.of("""
-            SELECT p.id, p.name, p.log_id::bigint AS log, p.relation::bigint AS relation, n.nspname::text AS schema_name,
+            SELECT p.id, s.worker::bigint AS worker, p.name, p.log_id::bigint AS log, p.relation::bigint AS relation, n.nspname::text AS schema_name,
               c.relname::text AS table_name, p.position_column::text AS position_column,
               p.schedule, p.schedule_time_zone, s.looked_at,
-              runnel_internal.projection_pending(p.id) AS pending, coalesce(b.exchanging, false) AS exchanging
+              runnel_internal.projection_pending(p.id, s.worker) AS pending, coalesce(b.exchanging, false) AS exchanging
             FROM runnel_internal.projection AS p
             JOIN runnel_internal.projection_state AS s ON s.projection_id = p.id
             JOIN pg_class AS c ON c.oid = p.relation
             JOIN pg_namespace AS n ON n.oid = c.relnamespace
             LEFT JOIN runnel_internal.projection_rebuild AS b ON b.shadow_id = p.id
-            WHERE p.wanted = 'ACTIVE' AND NOT s.suspended AND p.log_id IS NOT NULL
-            ORDER BY p.id""");
+            WHERE p.wanted = 'ACTIVE' AND p.log_id IS NOT NULL AND NOT EXISTS (
+              SELECT FROM runnel_internal.projection_state AS one WHERE one.projection_id = p.id AND one.suspended)
+            ORDER BY p.id, s.worker""");
     // Materialised, because a function in FROM may be called before the rows are filtered.
     private static final Sql DROPPED = Sql.of("""
             WITH dropped AS MATERIALIZED (
               SELECT p.id
               FROM runnel_internal.projection AS p
-              JOIN runnel_internal.projection_state AS s ON s.projection_id = p.id
-              WHERE p.wanted = 'ACTIVE' AND NOT s.suspended
+              WHERE p.wanted = 'ACTIVE' AND NOT EXISTS (
+                SELECT FROM runnel_internal.projection_state AS s WHERE s.projection_id = p.id AND s.suspended)
                 AND NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = p.relation)
             )
             SELECT runnel_internal.run_projection(id, 0) ->> 'outcome' AS outcome FROM dropped""");
@@ -50,7 +51,7 @@ class ProjectionRows {
         this.database = database;
     }
 
-    /** All that are neither paused nor suspended, after those were suspended whose log is gone. */
+    /** All workers of those that are neither paused nor suspended, after those were suspended whose log is gone. */
     Uni<List<Projection>> active() {
         return database.session(session -> session.query(DROPPED)
                 .flatMap(suspended -> session.query(ACTIVE))
@@ -70,6 +71,7 @@ class ProjectionRows {
     private static Projection projection(Row row) {
         return new Projection(
                 row.number("id"),
+                (int) row.number("worker"),
                 row.text("name"),
                 (int) row.number("log"),
                 row.number("relation"),

@@ -41,6 +41,7 @@ public record ProjectionStatus(
             String mode,
             String schedule,
             String scheduleTimeZone,
+            long workers,
             long batchSize,
             String failurePolicy,
             Optional<Long> attemptsMax) {}

@@ -16,7 +16,7 @@ public class Projections {
             SELECT id, name, owner::text AS owner, status, mode, event_log, position_column::text AS position_column,
               type_column::text AS type_column, entity_column::text AS entity_column, time_column::text AS time_column,
               (SELECT jsonb_agg(handler - 'statements') FROM jsonb_array_elements(handlers) AS handler)::text AS handlers,
-              ignored_types, targets, schedule, schedule_time_zone, batch_size::bigint AS batch_size, failure_policy,
+              ignored_types, targets, schedule, schedule_time_zone, workers::bigint AS workers, batch_size::bigint AS batch_size, failure_policy,
               attempts_max::bigint AS attempts_max, last_processed_position, latest_position, last_event_at, updated_at,
               events_handled, dead_letters, replaying, consecutive_errors::bigint AS consecutive_errors, last_error,
               last_error_code, last_error_detail, last_error_hint, last_error_at, failing_position
@@ -49,10 +49,12 @@ public class Projections {
             SELECT p.name, p.status, p.mode, runnel_internal.model_frontier('PROJECTION', p.id)::text AS frontier,
               runnel_internal.model_lag('PROJECTION', p.id) AS lag_seconds,
               greatest(p.latest_position - coalesce(p.last_processed_position, 0), 0)::bigint AS positions_behind,
-              (SELECT coalesce(sum(upper(piece) - lower(piece)), 0) FROM unnest(s.late) AS piece)::bigint AS events_late,
+              (SELECT coalesce(sum(upper(piece) - lower(piece)), 0) FROM unnest((
+                SELECT range_agg(late.piece)
+                FROM runnel_internal.projection_state AS s CROSS JOIN unnest(s.late) AS late (piece)
+                WHERE s.projection_id = p.id)) AS all_late (piece))::bigint AS events_late,
               p.dead_letters, p.last_processed_position, p.last_event_at, p.updated_at
             FROM runnel.projections AS p
-            JOIN runnel_internal.projection_state AS s ON s.projection_id = p.id
             WHERE p.name = $1""");
 
     private final Database database;
@@ -131,6 +133,7 @@ public class Projections {
                         row.text("mode"),
                         row.text("schedule"),
                         row.text("schedule_time_zone"),
+                        row.number("workers"),
                         row.number("batch_size"),
                         row.text("failure_policy"),
                         row.optionalNumber("attempts_max")),

@@ -9,8 +9,8 @@ import jakarta.enterprise.context.ApplicationScoped;
 import java.time.Duration;
 
 /**
- * Runs one batch of a projection: a look at the log's writers, then one REPEATABLE READ transaction, whose snapshot becomes
- * the projection's frontier. The row of its state, locked first, keeps two batches of one projection from both committing.
+ * Runs one batch of a worker of a projection: a look at the log's writers, then one REPEATABLE READ transaction, whose snapshot becomes
+ * the worker's frontier. The row of its state, locked first, keeps two batches of one worker from both committing.
  */
 @ApplicationScoped
 class Projector {
@@ -31,7 +31,7 @@ class Projector {
 
     private static final Sql RUN = Sql.of("""
             SELECT result ->> 'outcome' AS outcome, coalesce((result ->> 'handled')::bigint, 0) AS handled
-            FROM runnel_internal.run_projection($1, $2) AS result""");
+            FROM runnel_internal.run_projection($1, $2, NULL, $3::bigint::integer) AS result""");
 
     private final Database database;
 
@@ -45,7 +45,10 @@ class Projector {
     Uni<Run> run(Projection projection, Horizon before) {
         return database.session(session -> look(session, projection, before)
                 .flatMap(horizon -> database.snapshot(
-                                session, SETTINGS, snapshot -> snapshot.one(RUN, projection.id(), horizon.position()))
+                                session,
+                                SETTINGS,
+                                snapshot -> snapshot.one(
+                                        RUN, projection.id(), horizon.position(), (long) projection.worker()))
                         .map(row -> new Run(batch(row.orElseThrow()), horizon))));
     }
 

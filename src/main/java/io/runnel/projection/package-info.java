@@ -16,6 +16,11 @@
  * <p>A position that was taken outside of the transaction that adds the event, from a sequence cache or by an application
  * that reserves numbers, may appear below the checkpoint at any time. It is handled when it appears, before what follows.
  *
+ * <p>The events of a projection may be shared out among workers by the hash of their entity. Each worker is by itself what is
+ * said here of a projection: it has its own checkpoint, frontier, horizon and errors. Two of them that write to the same row
+ * conflict, as REPEATABLE READ transactions do; the one that loses is undone, tried again after a pause below a second, and
+ * after {@link io.runnel.projection.Pipeline#CONFLICTS_MAX} conflicts while no other worker of its projection is at work.
+ *
  * <p>A side-by-side rebuild is a projection of its own, the shadow, which handles all events into copies of the targets.
  * {@link io.runnel.projection.Exchange} puts it in the place of what it rebuilds once it has caught up: rows, handlers and
  * checkpoint in one transaction. Event logs ({@link io.runnel.projection.EventLogs}) need no projection.

@@ -289,4 +289,18 @@ class ProjectionsRestTest extends RestFixture {
                 .statusCode(400)
                 .body("hint", containsString("cron expressions"));
     }
+
+    @Test
+    void number_of_workers_is_set_shown_altered_and_refused() throws Throwable {
+        refused(Map.of("workers", 17), 400, "postgres-22023").body("hint", containsString("1 to 16"));
+        refused(Map.of("workers", 2, "mode", "SYNCHRONOUS"), 400, "postgres-0a000");
+        send("POST", PROJECTIONS, payments(Map.of("workers", 4)))
+                .statusCode(201)
+                .body("workers", equalTo(4));
+        pay("a", "{\"amount\": 3}");
+        pay("b", "{\"amount\": 4}");
+        awaitPosition(2);
+        send("PATCH", PAYMENTS, Map.of("workers", 2)).statusCode(200).body("workers", equalTo(2));
+        send("PATCH", PAYMENTS, Map.of("batchSize", 5)).statusCode(200).body("workers", equalTo(2));
+    }
 }

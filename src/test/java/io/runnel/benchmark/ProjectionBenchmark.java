@@ -20,6 +20,7 @@ class ProjectionBenchmark {
     private static final int EVENTS = Integer.getInteger("runnel.benchmark.events", 20_000);
     private static final int ROUNDS = Integer.getInteger("runnel.benchmark.rounds", 5);
     private static final List<Integer> BATCH_SIZES = List.of(1, 100, 500, 5_000);
+    private static final List<Integer> WORKERS = List.of(1, 2, 4);
 
     /** With small batches the log is shorter, because each batch is a commit. */
     private static final int BATCHES_MAX = 2_000;
@@ -78,6 +79,27 @@ class ProjectionBenchmark {
         System.out.println(table);
     }
 
+    /** Each customer's rows are written by one worker. */
+    @Test
+    void workers() throws SQLException {
+        StringBuilder table = new StringBuilder(header("Events per second by workers, batches of 500", "workers"));
+        try (BenchmarkSession session = new BenchmarkSession(url, user)) {
+            load(session, EVENTS);
+            create(session, 500);
+            for (int workers : WORKERS) {
+                session.run("SELECT runnel.alter_projection('balances', workers => " + workers + ")");
+                Rates rates = new Rates();
+                for (int round = 0; round <= ROUNDS; round++) {
+                    double byHand = loop(session);
+                    add(rates, round, EVENTS / byHand, EVENTS / rebuild(session));
+                }
+                table.append(row(Integer.toString(workers), EVENTS, rates));
+            }
+            drop(session);
+        }
+        System.out.println(table);
+    }
+
     /** Into emptied tables, and side by side with a handler that changes every row. */
     @Test
     void rebuilds() throws SQLException {
@@ -118,7 +140,8 @@ class ProjectionBenchmark {
 
     private static void create(BenchmarkSession session, int batchSize) throws SQLException {
         session.run("SELECT runnel.create_projection('balances', 'log', 'position', targets => '{balances}',"
-                + " batch_size => " + batchSize + ", default_handler => '" + HANDLER.formatted("balances") + "')");
+                + " entity_column => 'customer', batch_size => " + batchSize + ", default_handler => '"
+                + HANDLER.formatted("balances") + "')");
         session.run("CALL runnel.sync('balances', '10min')");
     }
 
