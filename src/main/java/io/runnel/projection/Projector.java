@@ -9,14 +9,19 @@ import jakarta.enterprise.context.ApplicationScoped;
 import java.time.Duration;
 
 /**
- * Runs one batch of a worker of a projection: a look at the log's writers, then one REPEATABLE READ transaction, whose snapshot becomes
- * the worker's frontier. The row of its state, locked first, keeps two batches of one worker from both committing.
+ * Runs batches of a worker of a projection: a look at the log's writers, then REPEATABLE READ transactions, of which each leaves
+ * its snapshot as the worker's frontier. The row of its state, locked first, keeps two batches of one worker from both committing.
+ *
+ * <p>While there is more to do at once, a look serves several batches: what it has found out holds for good.
  */
 @ApplicationScoped
 class Projector {
 
     /** How long one batch may take before PostgreSQL cancels it. */
     static final Duration STATEMENT_TIMEOUT = Duration.ofMinutes(30);
+
+    /** After so long no further batch begins before the next look, and other projections have their turn. */
+    static final Duration RUN_MAX = Duration.ofMillis(200);
 
     private static final String LOOK = """
             SELECT (SELECT max({}) FROM {})::bigint AS greatest, runnel_internal.writers($1::bigint::oid) AS writers""";
@@ -39,17 +44,53 @@ class Projector {
         this.database = database;
     }
 
-    /** A batch, and the look at the log's writers to compare the next one with. */
+    /** What came of the batches, and the look at the log's writers to compare the next one with. */
     record Run(Batch batch, Horizon horizon) {}
+
+    /** The batches of a run, so far. */
+    private static final class Progress {
+        private final long until = System.nanoTime() + RUN_MAX.toNanos();
+        private Batch all = new Batch(Batch.Outcome.MORE, 0);
+
+        private void add(Batch batch) {
+            boolean another = all.handled() > 0;
+            // A gap that was open at the look may have been closed since.
+            Batch.Outcome outcome =
+                    another && batch.outcome() == Batch.Outcome.WAITING ? Batch.Outcome.MORE : batch.outcome();
+            all = new Batch(outcome, all.handled() + batch.handled());
+        }
+
+        private boolean goesOn(Batch last) {
+            return last.outcome() == Batch.Outcome.MORE && last.handled() > 0 && System.nanoTime() < until;
+        }
+    }
 
     Uni<Run> run(Projection projection, Horizon before) {
         return database.session(session -> look(session, projection, before)
-                .flatMap(horizon -> database.snapshot(
-                                session,
-                                SETTINGS,
-                                snapshot -> snapshot.one(
-                                        RUN, projection.id(), horizon.position(), (long) projection.worker()))
-                        .map(row -> new Run(batch(row.orElseThrow()), horizon))));
+                .flatMap(horizon -> batches(session, projection, horizon).map(all -> new Run(all, horizon))));
+    }
+
+    private Uni<Batch> batches(Session session, Projection projection, Horizon horizon) {
+        Progress progress = new Progress();
+        return Uni.createFrom()
+                .deferred(() -> batch(session, projection, horizon))
+                .invoke(progress::add)
+                .repeat()
+                .whilst(progress::goesOn)
+                .collect()
+                .last()
+                .replaceWith(() -> progress.all)
+                // What was done before is done; whoever tries again sees the failure.
+                .onFailure(failure -> progress.all.handled() > 0)
+                .recoverWithItem(() -> progress.all);
+    }
+
+    private Uni<Batch> batch(Session session, Projection projection, Horizon horizon) {
+        return database.snapshot(
+                        session,
+                        SETTINGS,
+                        snapshot -> snapshot.one(RUN, projection.id(), horizon.position(), (long) projection.worker()))
+                .map(row -> batch(row.orElseThrow()));
     }
 
     private static Uni<Horizon> look(Session session, Projection projection, Horizon before) {
