@@ -27,6 +27,9 @@ record Problem(
         @Schema(description = "Offset in characters, from 1, into the query as given") @Nullable
         Integer position,
 
+        @Schema(description = "Of a version-conflict: the version that the entity has") @Nullable
+        Long actualVersion,
+
         @Schema(description = "Names this occurrence in the log of the service") @Nullable
         String instance) {
 
@@ -103,7 +106,12 @@ record Problem(
                 detail,
                 hint.isEmpty() ? null : hint,
                 position,
+                null,
                 instance);
+    }
+
+    Problem withActualVersion(@Nullable Long version) {
+        return new Problem(type, title, status, code, detail, hint, position, version, instance);
     }
 
     Response response() {

@@ -15,6 +15,9 @@ final class DatabaseFailures {
     private static final Set<String> TRANSIENT =
             Set.of("40001", "40P01", "55P03", "57P01", "57P02", "57P03", "53300", "57014", "25006");
 
+    /** What runnel.append says when an entity has another version than the expected one. */
+    private static final String OTHER_VERSION = "RN021";
+
     private static final String BAD_VALUE = "correct the value, or keep the expression from being evaluated for it";
 
     private static final Map<String, String> HINTS = Map.of(
@@ -70,6 +73,9 @@ final class DatabaseFailures {
         }
         if (Set.of("42P07", "42710", "2BP01", "55000", "23505").contains(state)) {
             return new Failure.Conflict(code, message, detail, hint);
+        }
+        if (state.equals(OTHER_VERSION)) {
+            return new Failure.Conflict("version-conflict", message, detail, hint);
         }
         if (state.equals("P0002")) {
             return new Failure.NotFound(code, message, hint);

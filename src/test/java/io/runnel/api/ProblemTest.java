@@ -44,6 +44,7 @@ class ProblemTest {
                         "it cannot: because",
                         "do that",
                         12,
+                        null,
                         null));
     }
 
