@@ -10,6 +10,7 @@ import java.util.Set;
  *
  * @param lastLook when it was last refreshed or found unchanged; empty if it has no contents and is due at once
  * @param requested whether somebody asked for a refresh
+ * @param layered whether it reads stream tables or projections, which may have to be refreshed first
  * @param upstream the managed views that it reads, through views and other materialized views too
  */
 record ManagedView(
@@ -18,6 +19,7 @@ record ManagedView(
         RefreshTimes times,
         Optional<Instant> lastLook,
         boolean requested,
+        boolean layered,
         Set<Long> upstream) {
 
     ManagedView {
@@ -30,6 +32,6 @@ record ManagedView(
     }
 
     ManagedView lookedAt(Instant when) {
-        return new ManagedView(id, name, times, Optional.of(when), false, upstream);
+        return new ManagedView(id, name, times, Optional.of(when), false, layered, upstream);
     }
 }

@@ -21,8 +21,8 @@ import java.util.stream.Collectors;
 import org.jboss.logging.Logger;
 
 /**
- * Refreshes the managed views, while this process leads: each at its times, when somebody asks, and after those that it reads
- * if they are due too. A view is never refreshed twice at once, and one that fails delays no other. All state is touched on
+ * Refreshes the managed views, while this process leads: each at its times, after what it reads has been made fresh ({@link
+ * Upstream}), when somebody asks, and after those that it reads if they are due too. A view is never refreshed twice at once, and one that fails delays no other. All state is touched on
  * the event loop only.
  */
 @ApplicationScoped
@@ -33,6 +33,9 @@ class ViewLoop {
 
     /** How many views are refreshed at once; each takes a connection. */
     static final int CONCURRENT_MAX = 4;
+
+    /** How many views wait at once until what they read is fresh; each looks for it again and again. */
+    static final int WAITING_MAX = 50;
 
     /** The first pause after a failure; it doubles with each. */
     static final Duration BACK_OFF_MIN = Duration.ofMillis(250);
@@ -48,6 +51,7 @@ class ViewLoop {
 
     private final EventLoop loop;
     private final ViewRefresher refresher;
+    private final Upstream upstream;
     private final ViewRows rows;
     private final Coalesced<List<ManagedView>> reading;
     private final Event<ViewRefresh> refreshed;
@@ -58,16 +62,19 @@ class ViewLoop {
     private long term;
     private final Map<Long, Pipeline> pipelines = new HashMap<>();
     private int running;
+    private int waiting;
     private Optional<Long> timer = Optional.empty();
 
     ViewLoop(
             EventLoop loop,
             ViewRefresher refresher,
+            Upstream upstream,
             ViewRows rows,
             Event<ViewRefresh> refreshed,
             Event<ViewRefreshFailed> failures) {
         this.loop = loop;
         this.refresher = refresher;
+        this.upstream = upstream;
         this.rows = rows;
         this.reading = new Coalesced<>(loop, rows::active);
         this.refreshed = refreshed;
@@ -130,9 +137,15 @@ class ViewLoop {
                 .filter(pipeline ->
                         !pipeline.running && pipeline.view.upstream().stream().noneMatch(pending::contains))
                 .sorted((one, other) -> Long.compare(one.view.id(), other.view.id()))
-                .limit(Math.max(0, CONCURRENT_MAX - running))
                 .toList();
-        ready.forEach(this::start);
+        ready.stream()
+                .filter(pipeline -> pipeline.waits() && !pipeline.waiting)
+                .limit(Math.max(0, WAITING_MAX - waiting))
+                .forEach(this::await);
+        ready.stream()
+                .filter(pipeline -> !pipeline.waits())
+                .limit(Math.max(0, CONCURRENT_MAX - running))
+                .forEach(this::start);
         sleep(now, next);
     }
 
@@ -144,12 +157,41 @@ class ViewLoop {
         });
     }
 
+    /** Waits until what the view reads is fresh, without keeping a place from those that need not wait. */
+    private void await(Pipeline pipeline) {
+        long inTerm = term;
+        long start = pipeline.starts;
+        pipeline.waiting = true;
+        waiting++;
+        loop.start(
+                upstream.freshen(pipeline.view),
+                notes -> awaited(inTerm, pipeline, start, notes),
+                thrown -> awaited(
+                        inTerm,
+                        pipeline,
+                        start,
+                        List.of("it is not known whether what it reads is fresh: " + thrown.getMessage())));
+    }
+
+    /** If somebody asked for a refresh meanwhile, that was long ago for the next one. */
+    private void awaited(long inTerm, Pipeline pipeline, long start, List<String> notes) {
+        waiting--;
+        pipeline.waiting = false;
+        pipeline.notes = start == pipeline.starts ? Optional.of(notes) : Optional.empty();
+        if (inTerm == term) {
+            startDue();
+        }
+    }
+
     private void start(Pipeline pipeline) {
         long inTerm = term;
         pipeline.running = true;
+        pipeline.starts++;
         running++;
+        List<String> notes = pipeline.notes.orElse(List.of());
+        pipeline.notes = Optional.empty();
         loop.start(
-                refresher.refresh(pipeline.view),
+                refresher.refresh(pipeline.view, notes),
                 run -> {
                     ended(pipeline);
                     finished(inTerm, pipeline, run);
@@ -230,6 +272,14 @@ class ViewLoop {
         ManagedView view;
         boolean running;
 
+        /** How many refreshes were begun. */
+        long starts;
+
+        /** Whether what it reads is being made fresh; and when that was done, what there is to say about it. */
+        boolean waiting;
+
+        Optional<List<String>> notes = Optional.empty();
+
         /** Whether a refresh was asked for while one was under way, which may have begun before. */
         boolean asked;
 
@@ -253,6 +303,11 @@ class ViewLoop {
 
         void lookedAt(Instant when) {
             view = view.lookedAt(when);
+        }
+
+        /** Whether what it reads is to be made fresh first. Whoever asks for a refresh has seen to that, or wants it now. */
+        boolean waits() {
+            return view.layered() && !view.requested() && view.lastLook().isPresent() && notes.isEmpty();
         }
 
         void forgive() {

@@ -13,7 +13,9 @@ import jakarta.enterprise.context.ApplicationScoped;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /**
  * Refreshes one view: has its sources watched, then, in one REPEATABLE READ transaction, finds out whether it must be
@@ -87,12 +89,16 @@ class ViewRefresher {
         this.database = database;
     }
 
-    /** Fails with {@link Failure.Unavailable} if it is worth trying again soon. */
-    Uni<ViewRefresh> refresh(ManagedView view) {
+    /**
+     * Fails with {@link Failure.Unavailable} if it is worth trying again soon.
+     *
+     * @param notes what the history says of the refresh besides its reason
+     */
+    Uni<ViewRefresh> refresh(ManagedView view, List<String> notes) {
         String id = Long.toString(view.id());
         return database.session(session -> session.one(EXCLUDE, id)
                 .flatMap(row -> row.orElseThrow().truth("locked")
-                        ? excluded(session, view)
+                        ? excluded(session, view, notes)
                                 .eventually(() -> session.query(ADMIT, id)
                                         .onFailure(Failure.Unavailable.class)
                                         .recoverWithNull())
@@ -107,12 +113,12 @@ class ViewRefresher {
                 new IllegalStateException("the advisory lock is taken"));
     }
 
-    private Uni<ViewRefresh> excluded(Session session, ManagedView view) {
+    private Uni<ViewRefresh> excluded(Session session, ManagedView view, List<String> notes) {
         return session.query(WATCH, view.id())
                 .flatMap(watched -> session.one(SETTINGS_OF, view.id()))
                 .flatMap(found -> found.isEmpty()
                         ? Uni.createFrom().item(gone(view))
-                        : database.snapshot(session, opening(found.get()), snapshot -> decide(snapshot, view)));
+                        : database.snapshot(session, opening(found.get()), snapshot -> decide(snapshot, view, notes)));
     }
 
     private static ViewRefresh gone(ManagedView view) {
@@ -133,7 +139,7 @@ class ViewRefresher {
                 Sql.join("", locks));
     }
 
-    private Uni<ViewRefresh> decide(Session session, ManagedView view) {
+    private Uni<ViewRefresh> decide(Session session, ManagedView view, List<String> notes) {
         return session.one(SITUATION, view.id()).flatMap(found -> {
             Row situation = found.orElseThrow();
             return switch (situation.text("action")) {
@@ -143,8 +149,8 @@ class ViewRefresher {
                             .map(row -> new ViewRefresh(
                                     view.name(), ViewRefresh.SKIP, at(row.orElseThrow()), Duration.ZERO));
                 case "IMPOSSIBLE" -> Uni.createFrom().failure(impossible(view, situation.text("reason")));
-                case "PLAIN" -> refresh(session, view, situation, REFRESH_PLAIN);
-                default -> refresh(session, view, situation, REFRESH_CONCURRENTLY);
+                case "PLAIN" -> refresh(session, view, situation, notes, REFRESH_PLAIN);
+                default -> refresh(session, view, situation, notes, REFRESH_CONCURRENTLY);
             };
         });
     }
@@ -158,7 +164,11 @@ class ViewRefresher {
     }
 
     private static Uni<ViewRefresh> refresh(
-            Session session, ManagedView view, Row situation, @CompileTimeConstant final String statement) {
+            Session session,
+            ManagedView view,
+            Row situation,
+            List<String> notes,
+            @CompileTimeConstant final String statement) {
         QualifiedName name = QualifiedName.of(situation.text("schema_name"), situation.text("view_name"));
         return session.execute(Sql.of(statement, Identifier.of(situation.text("owner")), name))
                 .flatMap(refreshed -> session.one(
@@ -166,7 +176,7 @@ class ViewRefresher {
                         view.id(),
                         situation.text("frontier"),
                         situation.text("action"),
-                        situation.text("reason"),
+                        reason(situation, notes),
                         situation.number("refresh_requests"),
                         HISTORY_ROWS_MAX))
                 .map(found -> {
@@ -174,6 +184,11 @@ class ViewRefresher {
                     Duration took = Duration.ofNanos((long) (row.real("seconds") * 1e9));
                     return new ViewRefresh(name, situation.text("action"), at(row), took);
                 });
+    }
+
+    private static String reason(Row situation, List<String> notes) {
+        return Stream.concat(Stream.of(situation.text("reason")), notes.stream())
+                .collect(Collectors.joining("; "));
     }
 
     private static Instant at(Row row) {

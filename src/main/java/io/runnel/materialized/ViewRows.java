@@ -17,26 +17,35 @@ import java.util.Set;
 class ViewRows {
 
     private static final Sql ACTIVE = Sql.of("""
+            WITH RECURSIVE used (id, relation) AS (
+              SELECT id, relation
+              FROM runnel_internal.materialized_view
+              UNION
+              SELECT used.id, r.oid
+              FROM used
+              JOIN pg_rewrite AS w ON w.ev_class = used.relation AND w.ev_type = '1'
+              JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid AND d.refclassid = 'pg_class'::regclass
+              JOIN pg_class AS r ON r.oid = d.refobjid
+            ), above AS (
+              SELECT used.id, array_agg(DISTINCT u.id) AS upstream
+              FROM used
+              JOIN runnel_internal.materialized_view AS u ON u.relation = used.relation AND u.id <> used.id
+              GROUP BY used.id
+            ), layered AS (
+              SELECT DISTINCT used.id
+              FROM used
+              JOIN runnel_internal.model_written AS m ON m.relation = used.relation AND m.kind <> 'MATERIALIZED_VIEW'
+            )
             SELECT v.id, n.nspname::text AS schema_name, c.relname::text AS view_name, v.schedules, v.time_zone,
               CASE WHEN c.relispopulated THEN coalesce(s.checked_at, v.created_at) END AS last_look,
-              v.refresh_requests > s.refresh_requests AS requested, ARRAY(
-                WITH RECURSIVE used (relation) AS (
-                  SELECT v.relation
-                  UNION
-                  SELECT r.oid
-                  FROM used
-                  JOIN pg_rewrite AS w ON w.ev_class = used.relation
-                  JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
-                    AND d.refclassid = 'pg_class'::regclass
-                  JOIN pg_class AS r ON r.oid = d.refobjid AND r.relkind IN ('v', 'm')
-                )
-                SELECT u.id
-                FROM used
-                JOIN runnel_internal.materialized_view AS u ON u.relation = used.relation AND u.id <> v.id) AS upstream
+              v.refresh_requests > s.refresh_requests AS requested, coalesce(a.upstream, ARRAY[]::bigint[]) AS upstream,
+              l.id IS NOT NULL AS layered
             FROM runnel_internal.materialized_view AS v
             JOIN runnel_internal.materialized_view_state AS s ON s.materialized_view_id = v.id
             JOIN pg_class AS c ON c.oid = v.relation
             JOIN pg_namespace AS n ON n.oid = c.relnamespace
+            LEFT JOIN above AS a ON a.id = v.id
+            LEFT JOIN layered AS l ON l.id = v.id
             WHERE v.wanted = 'ACTIVE' AND NOT s.suspended
             ORDER BY v.id""");
     private static final Sql MAINTAIN =
@@ -86,6 +95,7 @@ class ViewRows {
                 times(row.texts("schedules"), row.text("time_zone")),
                 row.optionalTime("last_look"),
                 row.truth("requested"),
+                row.truth("layered"),
                 Set.copyOf(row.numbers("upstream")));
     }
 
