@@ -19,6 +19,11 @@ class SchemaChangeTest {
 
     private static final int ATTEMPTS_MAX = 50;
 
+    /** A definition is built in about a tenth of a second; it is dropped at so many moments of that. */
+    private static final int BUILT_MAX = 40;
+
+    private static final long BUILT_STEP_MILLISECONDS = 5;
+
     @Inject
     DataSource database;
 
@@ -62,6 +67,19 @@ class SchemaChangeTest {
         check("change.source", "DIFFERENTIAL");
         client.assertSyncedEquals("change_glad", query.replace("sad", "unhappy"));
         assertNoFailures();
+    }
+
+    @Test
+    void source_and_its_types_can_be_dropped_right_after_a_stream_table_that_was_being_built() throws Exception {
+        for (int attempt = 0; attempt < BUILT_MAX; attempt++) {
+            client.run("CREATE TYPE change.state AS ENUM ('new', 'done')");
+            client.run("CREATE TABLE change.job (id int PRIMARY KEY, state change.state)");
+            create("change_jobs", "SELECT state, count(*) AS n FROM change.job GROUP BY state");
+            Thread.sleep(attempt * BUILT_STEP_MILLISECONDS);
+            client.run("SELECT runnel.drop_stream_table('change_jobs')");
+            client.run("DROP TABLE change.job");
+            client.run("DROP TYPE change.state");
+        }
     }
 
     @Test

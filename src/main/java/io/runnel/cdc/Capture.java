@@ -31,6 +31,8 @@ public class Capture {
 
     private static final Sql TIMEOUT = Sql.of(
             "SET LOCAL lock_timeout = '50ms'; SET LOCAL client_min_messages = warning; SET LOCAL search_path = pg_catalog");
+    // Who drops the definition waits, and then finds the capture that goes with it.
+    private static final Sql HOLD = Sql.of("SELECT id FROM runnel_internal.stream_table WHERE id = $1 FOR KEY SHARE");
     private static final Sql REGISTER = Sql.of("""
             INSERT INTO runnel_internal.source (relation, row_level)
             SELECT c.oid, c.relkind = 'p' OR EXISTS (SELECT FROM pg_inherits AS i WHERE c.oid IN (i.inhrelid, i.inhparent))
@@ -128,20 +130,33 @@ public class Capture {
      * <p>So are the columns that a name has come to mean something else for: once that is committed, no writer is open
      * whose changes were captured under the old meaning.
      *
+     * @param streamTable the definition that needs them
      * @param refresh whether to create the triggers again even if they are all there (a partition or child was added)
-     * @return the source; fails with {@link Failure.Unavailable} while the lock cannot be had
+     * @return the source; fails with {@link Failure.Unavailable} while the lock cannot be had, with {@link Failure.NotFound} if
+     *     the definition was dropped
      */
-    public Uni<Source> ensure(long relation, List<Long> columns, boolean refresh) {
-        return ensure(relation, columns, refresh ? Extent.TRIGGERS : Extent.MISSING);
+    public Uni<Source> ensure(long streamTable, long relation, List<Long> columns, boolean refresh) {
+        return database.transaction(session -> session.one(HOLD, streamTable)
+                .map(held -> held.orElseThrow(Capture::dropped))
+                .flatMap(held -> ensure(session, relation, columns, refresh ? Extent.TRIGGERS : Extent.MISSING)));
     }
 
-    private Uni<Source> ensure(long relation, List<Long> columns, Extent extent) {
-        return database.transaction(session -> session.execute(TIMEOUT)
+    private static Failure dropped() {
+        return new Failure.NotFound("stream-table-not-found", "the stream table was dropped", "");
+    }
+
+    /** For whoever needs it; nobody may. */
+    Uni<Source> ensure(long relation, List<Long> columns, Extent extent) {
+        return database.transaction(session -> ensure(session, relation, columns, extent));
+    }
+
+    private static Uni<Source> ensure(Session session, long relation, List<Long> columns, Extent extent) {
+        return session.execute(TIMEOUT)
                 .flatMap(set -> session.query(REGISTER, relation))
                 .flatMap(registered -> session.one(LOCK, relation))
                 .flatMap(locked -> session.one(FIND, relation))
                 .flatMap(found -> found.map(row -> widen(session, row, columns, extent))
-                        .orElseGet(() -> missing(session, relation))));
+                        .orElseGet(() -> missing(session, relation)));
     }
 
     /** Either the table was dropped, or its capture was removed after it had been found to be registered. */
@@ -166,7 +181,7 @@ public class Capture {
                 .map(row -> row.flatMap(found -> found.optionalText("holders")));
     }
 
-    private Uni<Source> widen(Session session, Row row, List<Long> columns, Extent extent) {
+    private static Uni<Source> widen(Session session, Row row, List<Long> columns, Extent extent) {
         TreeSet<Long> all = new TreeSet<>(row.numbers("columns"));
         boolean wider = all.addAll(columns);
         boolean rowLevel = row.truth("row_level");
@@ -194,7 +209,7 @@ public class Capture {
                 source.buffer().sql().text());
     }
 
-    private Uni<Source> install(
+    private static Uni<Source> install(
             Session session, Source wanted, QualifiedName table, List<Row> columns, Row row, boolean locked) {
         Source source = new Source(
                 wanted.id(),
@@ -282,7 +297,7 @@ public class Capture {
     }
 
     /** What is written anew although it is there. */
-    private enum Extent {
+    enum Extent {
         MISSING,
         FUNCTION,
         TRIGGERS

@@ -152,6 +152,7 @@ public class Reconciler {
                         compilation.tables().stream().filter(Table::capturable).toList())
                 .onItem()
                 .transformToUniAndConcatenate(source -> capture.ensure(
+                                table.id(),
                                 source.relation(),
                                 differential ? columns(compilation, source) : List.of(),
                                 source.composed())

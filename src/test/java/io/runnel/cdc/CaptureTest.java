@@ -60,7 +60,7 @@ class CaptureTest {
     }
 
     private Uni<String> installed(long relation) {
-        return capture.ensure(relation, List.of(1L), false)
+        return capture.ensure(relation, List.of(1L), Capture.Extent.MISSING)
                 .replaceWith("installed")
                 .onFailure(Failure.Unavailable.class)
                 .recoverWithItem("installed")
