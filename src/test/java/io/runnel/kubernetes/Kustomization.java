@@ -1,0 +1,40 @@
+package io.runnel.kubernetes;
+
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/** The fields of kustomize.config.k8s.io/v1beta1 that are in use here; any other one is taken for a mistake. */
+record Kustomization(
+        String apiVersion,
+        String kind,
+        @Nullable String namespace,
+        List<String> resources,
+        @Nullable List<Labels> labels,
+        @Nullable List<Generator> configMapGenerator,
+        @Nullable List<Generator> secretGenerator,
+        @Nullable List<Patch> patches,
+        @Nullable List<Image> images) {
+
+    record Labels(boolean includeSelectors, Map<String, String> pairs) {}
+
+    record Generator(
+            String name,
+            @Nullable String behavior,
+            @Nullable List<String> literals,
+            @Nullable List<String> files,
+            @Nullable Options options) {}
+
+    record Options(boolean disableNameSuffixHash) {}
+
+    record Patch(String path, @Nullable Target target) {}
+
+    record Target(String kind, String name) {}
+
+    record Image(
+            String name, @Nullable String newName, @Nullable String newTag) {}
+
+    List<Patch> patchesOrNone() {
+        return patches == null ? List.of() : patches;
+    }
+}
