@@ -2,6 +2,7 @@ package io.runnel.kubernetes;
 
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** The fields of kustomize.config.k8s.io/v1beta1 that are in use here; any other one is taken for a mistake. */
@@ -33,6 +34,17 @@ record Kustomization(
 
     record Image(
             String name, @Nullable String newName, @Nullable String newTag) {}
+
+    /** The files that ConfigMaps are made of. */
+    List<String> contents() {
+        return configMapGenerator == null
+                ? List.of()
+                : configMapGenerator.stream()
+                        .map(Generator::files)
+                        .filter(Objects::nonNull)
+                        .flatMap(List::stream)
+                        .toList();
+    }
 
     List<Patch> patchesOrNone() {
         return patches == null ? List.of() : patches;

@@ -50,7 +50,7 @@ final class Kustomizations {
         if (file.endsWith(FILE)) {
             used.add(file);
             kustomization(file, used);
-        } else if (!isPatchOfOperations(file)) {
+        } else if (!isContent(file) && !isPatchOfOperations(file)) {
             resources(file);
         }
     }
@@ -63,6 +63,13 @@ final class Kustomizations {
                 say(file, "resource " + resource + " does not exist");
             }
             used.add(path);
+        }
+        for (String content : kustomization.contents()) {
+            Path path = beside(file, content);
+            used.add(path);
+            if (!Files.exists(path)) {
+                say(file, "file " + content + " does not exist");
+            }
         }
         Set<String> present = objects(file);
         for (Kustomization.Patch patch : kustomization.patchesOrNone()) {
@@ -113,6 +120,14 @@ final class Kustomizations {
             say(file, invalid.getMessage());
             return List.of();
         }
+    }
+
+    /** Whether the kustomization beside it puts it into a ConfigMap. */
+    private static boolean isContent(Path file) throws IOException {
+        Path beside = beside(file, FILE);
+        return Files.exists(beside)
+                && Manifests.one(Files.readString(beside), Kustomization.class).contents().stream()
+                        .anyMatch(content -> beside(file, content).equals(file));
     }
 
     private static boolean isPatchOfOperations(Path file) throws IOException {

@@ -54,6 +54,7 @@ class ManifestsTest {
                 "base/kustomization.yaml|- service.yaml|- servise.yaml|servise.yaml does not exist",
                 "overlays/production/kustomization.yaml|../../base|../base|../base does not exist",
                 "overlays/production/kustomization.yaml|kind: Deployment|kind: StatefulSet|StatefulSet runnel",
+                "overlays/development/kustomization.yaml|- definitions.yaml|- definition.yaml|file definition.yaml does not exist",
                 "overlays/development/one-replica.yaml|name: runnel|name: runner|Deployment runner",
                 "overlays/development/one-replica.yaml|replicas|replica|replica",
             })
