@@ -124,8 +124,8 @@ class DefinitionCommands {
         return call(
                 DECLARE_LOG,
                 document.qualified().sql().text(),
-                text(wanted.positionColumn()),
-                text(wanted.entityType()));
+                text("positionColumn", wanted.positionColumn()),
+                text("entityType", wanted.entityType()));
     }
 
     /** As the document before the last one would have it undone: what it has made is dropped, without what depends on it. */
@@ -168,7 +168,7 @@ class DefinitionCommands {
         return database.transaction(session -> session.query(function, values)).replaceWithVoid();
     }
 
-    private static @Nullable String text(@Nullable String value) {
-        return value == null ? null : Inputs.text("value", value);
+    private static @Nullable String text(String property, @Nullable String value) {
+        return value == null ? null : Inputs.text(property, value);
     }
 }

@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.stream.Collectors;
@@ -60,14 +61,21 @@ class DefinitionFiles {
         this.commands = commands;
     }
 
-    /** Reads a directory, away from the event loop. */
-    Uni<Contents> read(Path root) {
+    /**
+     * Reads a directory, away from the event loop.
+     *
+     * @param before what was read last; the same again if nothing has changed since
+     */
+    Uni<Contents> read(Path root, Optional<Contents> before) {
         return Uni.createFrom()
                 .emitter(emitter -> vertx.executeBlocking(
                                 () -> {
                                     DefinitionDirectory directory = DefinitionDirectory.read(root);
-                                    return new Contents(
-                                            directory, reader.read(directory).distinct());
+                                    return before.filter(
+                                                    seen -> seen.directory().equals(directory))
+                                            .orElseGet(() -> new Contents(
+                                                    directory,
+                                                    reader.read(directory).distinct()));
                                 },
                                 false)
                         .onComplete(emitter::complete, emitter::fail));

@@ -15,7 +15,6 @@ import java.util.Optional;
 import java.util.Set;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
 import org.jboss.logging.Logger;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Looks at the directory of definition files from time to time, and has it applied at the start, when it has changed, and as
@@ -31,7 +30,7 @@ class DefinitionFilesLoop {
     private final DefinitionFiles files;
     private final DefinitionCatalog catalog;
     private final Settings settings;
-    private @Nullable DefinitionDirectory seen;
+    private Optional<DefinitionFiles.Contents> seen = Optional.empty();
     private boolean settled;
     private Set<DefinitionDocument.Trouble> told = Set.of();
     private volatile boolean stopped;
@@ -68,14 +67,14 @@ class DefinitionFilesLoop {
     }
 
     private Uni<Void> look(Path directory) {
-        return files.read(directory)
+        return files.read(directory, seen)
                 .flatMap(contents -> {
-                    if (settled && contents.directory().equals(seen)) {
+                    if (settled && seen.equals(Optional.of(contents))) {
                         return Uni.createFrom().voidItem();
                     }
                     return files.apply(contents, settings.prune())
                             .invoke(outcome -> {
-                                seen = contents.directory();
+                                seen = Optional.of(contents);
                                 settled = outcome.held() && outcome.troubles().isEmpty();
                                 tell(outcome.troubles());
                             })
