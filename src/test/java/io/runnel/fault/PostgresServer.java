@@ -6,10 +6,12 @@ import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.sql.SQLException;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.logging.Level;
 import java.util.logging.Logger;
@@ -37,12 +39,32 @@ public final class PostgresServer implements AutoCloseable {
 
     /** Starts an empty server; its name is that of its data directory. */
     public PostgresServer(String name, Map<String, String> parameters) throws Exception {
+        this(name, parameters, Optional.empty());
+    }
+
+    private PostgresServer(String name, Map<String, String> parameters, Optional<Path> copied) throws Exception {
         this.data = DIRECTORY.resolve(name);
         this.parameters = Map.copyOf(parameters);
         Files.createDirectories(DIRECTORY);
         discardLeftOver();
+        if (copied.isPresent()) {
+            copy(copied.get(), data);
+        }
         this.running = start(0);
         this.port = running.getPort();
+    }
+
+    /** Starts another server on a copy of the data of this one, which has crashed: what restores and failovers come to. */
+    PostgresServer startCopy(String name) throws Exception {
+        return new PostgresServer(name, parameters, Optional.of(data));
+    }
+
+    private static void copy(Path from, Path to) throws IOException {
+        try (Stream<Path> files = Files.walk(from)) {
+            for (Path file : files.toList()) {
+                Files.copy(file, to.resolve(from.relativize(file).toString()), StandardCopyOption.COPY_ATTRIBUTES);
+            }
+        }
     }
 
     public DataSource database(String name) {
