@@ -2,8 +2,11 @@ package io.runnel.fault;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
 import io.runnel.SqlClient;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.sql.SQLException;
 import java.util.List;
 import java.util.Map;
@@ -76,6 +79,100 @@ class BackupIT {
         } finally {
             server.restart();
         }
+    }
+
+    /** Only where there is a pg_dump that is not older than the server. */
+    @Test
+    void dump_restored_elsewhere_is_followed_by_name() throws Exception {
+        assumeThat(dumpVersion()).as("version of pg_dump").isGreaterThanOrEqualTo(server.version());
+        DataSource database = server.createDatabase("dumped");
+        try (SqlClient client = new SqlClient(database)) {
+            // Numbers of relations and columns that a dump does not keep.
+            client.run("CREATE TABLE before (x int); CREATE TABLE orders (gone int, id bigserial PRIMARY KEY,"
+                    + " customer text, amount numeric); ALTER TABLE orders DROP COLUMN gone; DROP TABLE before");
+            try (ServiceProcess service = ServiceProcess.start(server, "dumped")) {
+                define(client);
+                write(client);
+                client.sync("totals");
+                client.sync("counted");
+            }
+            write(client);
+        }
+        DataSource restored = server.createDatabase("restored");
+        run("pg_dump", "-Fc", "-f", "target/faults/dumped.dump", "-d", server.address("dumped"));
+        run("pg_restore", "-d", server.address("restored"), "target/faults/dumped.dump");
+        try (SqlClient client = new SqlClient(restored);
+                ServiceProcess service = ServiceProcess.start(server, "restored")) {
+            checkRestored(client);
+        }
+    }
+
+    /** The same without a dump: what the catalog holds are numbers of relations that mean nothing here. */
+    @Test
+    void relations_of_other_numbers_are_found_by_name() throws Exception {
+        DataSource database = server.createDatabase("renumbered");
+        try (SqlClient client = new SqlClient(database)) {
+            try (ServiceProcess service = ServiceProcess.start(server, "renumbered")) {
+                define(client);
+                write(client);
+                client.sync("totals");
+                client.sync("counted");
+            }
+            write(client);
+            for (String catalog : new String[] {
+                "stream_table",
+                "source",
+                "dependency",
+                "event_log",
+                "projection",
+                "declared_log",
+                "materialized_view",
+                "touched_source"
+            }) {
+                client.run("UPDATE runnel_internal." + catalog + " SET relation = (relation::bigint + 100000)::oid");
+            }
+            client.run(
+                    "UPDATE runnel_internal.projection SET targets = ARRAY(SELECT (t::bigint + 100000)::oid FROM unnest(targets) AS t)");
+            client.run("UPDATE runnel_internal.projection_state SET origin = 'elsewhere'");
+            client.run("UPDATE runnel_internal.frontier SET origin = 'elsewhere'");
+            client.run(
+                    "CREATE TEMPORARY TABLE truth AS SELECT DISTINCT (relation::bigint + 100000)::oid AS relation, name"
+                            + " FROM runnel_internal.relation_name WHERE relation IN (SELECT oid FROM pg_class WHERE relname IN"
+                            + " ('orders', 'totals', 'events', 'counted', 'doubled'))");
+            client.run("DELETE FROM runnel_internal.relation_name");
+            client.run("INSERT INTO runnel_internal.relation_name SELECT * FROM truth");
+            try (ServiceProcess service = ServiceProcess.start(server, "renumbered")) {
+                checkRestored(client);
+            }
+        }
+    }
+
+    private static void checkRestored(SqlClient client) throws SQLException {
+        client.assertSyncedEquals("totals", TOTALS);
+        client.awaitRow("SELECT FROM runnel.projections WHERE last_error_code = 'RN005'");
+        client.run("SELECT runnel.resume_projection('counted')");
+        check(client, 2);
+        write(client);
+        check(client, 3);
+        assertThat(client.modes("totals")).last().isEqualTo("DIFFERENTIAL");
+        client.awaitRow("SELECT FROM runnel.materialized_views WHERE view_name = 'doubled' AND populated");
+        assertThatThrownBy(() -> client.run("DELETE FROM events")).hasMessageContaining("events");
+    }
+
+    private static int dumpVersion() throws Exception {
+        try {
+            Process process = new ProcessBuilder("pg_dump", "--version").start();
+            String version = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+            return Integer.parseInt(version.replaceFirst("(?s)[^0-9]*([0-9]+).*", "$1"));
+        } catch (IOException absent) {
+            return 0;
+        }
+    }
+
+    private static void run(String... command) throws Exception {
+        Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+        String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertThat(process.waitFor()).as(output).isZero();
     }
 
     @Test

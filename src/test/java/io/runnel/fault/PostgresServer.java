@@ -80,6 +80,18 @@ public final class PostgresServer implements AutoCloseable {
         return "postgres://" + user + ":postgres@localhost:" + port + "/" + database;
     }
 
+    /** For PostgreSQL's own programs. */
+    String address(String database) {
+        return "postgresql://postgres:postgres@localhost:" + port + "/" + database;
+    }
+
+    /** The major one. */
+    int version() throws SQLException {
+        try (SqlClient client = new SqlClient(database("postgres"))) {
+            return Integer.parseInt(client.rows("SHOW server_version_num").get(0)) / 10_000;
+        }
+    }
+
     public DataSource createDatabase(String name) throws SQLException {
         try (SqlClient client = new SqlClient(database("postgres"))) {
             client.run("CREATE DATABASE " + name);
