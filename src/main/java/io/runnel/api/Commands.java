@@ -176,6 +176,6 @@ class Commands {
     }
 
     private <T> Uni<T> transaction(Function<Session, Uni<T>> work) {
-        return database.transaction(session -> session.execute(PATIENCE).flatMap(set -> work.apply(session)));
+        return database.definition(session -> session.execute(PATIENCE).flatMap(set -> work.apply(session)));
     }
 }

@@ -75,7 +75,7 @@ class EventLogsResource {
     public Uni<Response> create(@Nullable @Valid Request body, @Context UriInfo uri) {
         Request request = Inputs.body(body);
         QualifiedName name = Inputs.name(request.name());
-        return database.transaction(session -> session.query(
+        return database.definition(session -> session.query(
                         CREATE,
                         name.sql().text(),
                         text("positionColumn", request.positionColumn()),
@@ -101,7 +101,7 @@ class EventLogsResource {
     @APIResponse(responseCode = "204", description = "Done")
     public Uni<Void> delete(@PathParam("name") String name) {
         return find(Inputs.name(name))
-                .flatMap(log -> database.transaction(
+                .flatMap(log -> database.definition(
                         session -> session.query(DROP, log.name().sql().text())))
                 .replaceWithVoid();
     }

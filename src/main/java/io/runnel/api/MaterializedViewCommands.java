@@ -94,13 +94,12 @@ class MaterializedViewCommands {
 
     /** @return the number of the request */
     Uni<Long> refresh(QualifiedName name) {
-        return database.transaction(session -> session.one(REFRESH, name.sql().text()))
+        return database.definition(session -> session.one(REFRESH, name.sql().text()))
                 .map(row -> row.orElseThrow().number("request"));
     }
 
     private Uni<Void> call(Sql function, @Nullable Object... values) {
-        return database.transaction(
-                        session -> session.execute(PATIENCE).flatMap(set -> session.query(function, values)))
+        return database.definition(session -> session.execute(PATIENCE).flatMap(set -> session.query(function, values)))
                 .replaceWithVoid();
     }
 

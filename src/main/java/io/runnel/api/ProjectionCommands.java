@@ -131,7 +131,7 @@ class ProjectionCommands {
 
     /** @return the number of the replay */
     Uni<Long> replay(String name, ProjectionRequest.Selection selection) {
-        return database.transaction(session -> session.one(
+        return database.definition(session -> session.one(
                         REPLAY,
                         name,
                         texts("types", selection.types()),
@@ -147,7 +147,7 @@ class ProjectionCommands {
 
     /** @param position that of one dead letter; null for all */
     Uni<Long> retry(String name, @Nullable Long position) {
-        return database.transaction(session -> session.one(RETRY, name, position))
+        return database.definition(session -> session.one(RETRY, name, position))
                 .map(row -> row.orElseThrow().number("retried"));
     }
 
@@ -156,7 +156,7 @@ class ProjectionCommands {
     }
 
     private Uni<Void> call(Sql function, @Nullable Object... values) {
-        return database.transaction(session -> session.query(function, values)).replaceWithVoid();
+        return database.definition(session -> session.query(function, values)).replaceWithVoid();
     }
 
     private @Nullable String handlers(@Nullable List<ProjectionRequest.Handler> handlers) {

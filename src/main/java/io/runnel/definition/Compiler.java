@@ -14,11 +14,14 @@ import io.runnel.operator.Unsupported;
 import io.runnel.parse.ParsedQuery;
 import io.runnel.parse.Parser;
 import io.runnel.parse.SourcePosition;
+import io.runnel.postgres.Confined;
 import io.runnel.postgres.Failure;
 import io.runnel.postgres.Row;
+import io.runnel.postgres.Runner;
 import io.runnel.postgres.Session;
 import io.runnel.sql.Identifier;
 import io.runnel.sql.QualifiedName;
+import io.runnel.sql.SearchPath;
 import io.runnel.sql.Sql;
 import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
@@ -68,11 +71,13 @@ final class Compiler {
             Pattern.compile("\\s*SELECT.*?\\n\\s*FROM \\((.*)\\)\\s*(?:AS )?q\\s*;?\\s*", Pattern.DOTALL);
 
     private final Session session;
+    private final Runner runner;
     private final QualifiedName view;
     private final String query;
 
-    private Compiler(Session session, QualifiedName view, String query) {
+    private Compiler(Session session, Runner runner, QualifiedName view, String query) {
         this.session = session;
+        this.runner = runner;
         this.view = view;
         this.query = query;
     }
@@ -82,9 +87,10 @@ final class Compiler {
      *
      * @param query the text as the user wrote it, for positions
      * @param owner the role whose rights count
+     * @param runner how it uses them
      */
-    static Uni<Compilation> compile(Session session, QualifiedName view, String query, String owner) {
-        Compiler compiler = new Compiler(session, view, query);
+    static Uni<Compilation> compile(Session session, QualifiedName view, String query, String owner, Runner runner) {
+        Compiler compiler = new Compiler(session, runner, view, query);
         return session.execute(NO_PATH)
                 .flatMap(set -> RelationReader.text(session, view))
                 .flatMap(text -> RelationReader.read(session, view, owner)
@@ -176,6 +182,15 @@ final class Compiler {
                 java.util.Objects.requireNonNull(types.get(declared(row))));
     }
 
+    /** To plan the query computes what is constant in it, perhaps by functions of the owner's. */
+    private Uni<List<Row>> probe(ParsedQuery parsed) {
+        return confined().planned(TreeTypes.probe(parsed.root()), TreeTypes.PROBE_COLUMNS);
+    }
+
+    private Confined confined() {
+        return new Confined(session, runner, SearchPath.EMPTY, NO_PATH);
+    }
+
     private Uni<Compilation> typed(
             String canonical,
             ParsedQuery parsed,
@@ -184,8 +199,8 @@ final class Compiler {
             boolean timeDependent) {
         return session.execute(SAVE)
                 .flatMap(saved -> matches(canonical, parsed))
-                .flatMap(same -> same ? session.one(TreeTypes.probe(parsed.root())) : misread())
-                .map(row -> probed(row.orElseThrow()))
+                .flatMap(same -> same ? probe(parsed) : misread())
+                .map(rows -> probed(rows.get(0)))
                 .flatMap(probed -> TypeClasses.load(session, probed)
                         .map(types -> probed.stream()
                                 .map(type -> java.util.Objects.requireNonNull(types.get(type)))
@@ -200,6 +215,7 @@ final class Compiler {
                         canonical, parsed.root(), List.of(), columns, facts, Optional.of(types), timeDependent))
                 .onFailure(Failure.class)
                 .recoverWithUni(failure -> session.execute(GO_BACK)
+                        .flatMap(back -> confined().restore())
                         .replaceWith(new Compilation(
                                 canonical,
                                 parsed.root(),
@@ -255,7 +271,7 @@ final class Compiler {
         return numbers.map(String::valueOf).collect(Collectors.joining(",", "{", "}"));
     }
 
-    private static Uni<Optional<Row>> misread() {
+    private static Uni<List<Row>> misread() {
         return Uni.createFrom()
                 .failure(new Failure.Internal(
                         "query-misread",

@@ -5,8 +5,10 @@ import io.runnel.cdc.Source;
 import io.runnel.delta.Application;
 import io.runnel.delta.DeltaPlan;
 import io.runnel.delta.Target;
+import io.runnel.postgres.Confined;
 import io.runnel.postgres.Failure;
 import io.runnel.postgres.Row;
+import io.runnel.postgres.Runner;
 import io.runnel.postgres.Session;
 import io.runnel.sql.Identifier;
 import io.runnel.sql.QualifiedName;
@@ -71,9 +73,13 @@ final class Construction {
               reconciled_query = query, reconciled_mode = refresh_mode, reconciled_shape = $5, waits_for = NULL,
               status = CASE WHEN wanted = 'ACTIVE' THEN 'INITIALIZING' ELSE wanted END
             WHERE id = $1""");
-    private static final String BECOME = "SET LOCAL ROLE {}";
+    private static final Sql SETTINGS =
+            Sql.of("SET LOCAL lock_timeout = '5s'; SET LOCAL client_min_messages = warning");
+    private static final String LOCK =
+            "{}; SET LOCAL ROLE {}; LOCK TABLE ONLY {} IN SHARE ROW EXCLUSIVE MODE; SET LOCAL ROLE NONE";
 
     private final Session session;
+    private final Runner runner;
     private final StreamTable table;
     private final Compilation compilation;
     private final Map<QualifiedName, Source> captures;
@@ -82,11 +88,13 @@ final class Construction {
 
     Construction(
             Session session,
+            Runner runner,
             StreamTable table,
             Compilation compilation,
             Map<QualifiedName, Source> captures,
             boolean differential) {
         this.session = session;
+        this.runner = runner;
         this.table = table;
         this.compilation = compilation;
         this.captures = captures;
@@ -96,10 +104,7 @@ final class Construction {
 
     Uni<Void> build(Optional<String> fullReason) {
         Identifier owner = Identifier.of(table.owner());
-        return session.execute(Sql.of(
-                        "SET LOCAL lock_timeout = '5s'; SET LOCAL client_min_messages = warning; SET LOCAL ROLE {}; LOCK TABLE ONLY {} IN SHARE ROW EXCLUSIVE MODE; SET LOCAL ROLE NONE",
-                        owner,
-                        table.name()))
+        return session.execute(Sql.of(LOCK, SETTINGS, owner, table.name()))
                 .flatMap(locked -> session.one(VERSION, table.id()))
                 .map(this::current)
                 .call(old -> session.execute(Definitions.path(table)))
@@ -107,12 +112,13 @@ final class Construction {
                 .call(old -> session.query(LOCK_READ, view.sql().text(), table.id()))
                 .call(old -> session.query(CHECK_VIEW, view.sql().text(), table.relation()))
                 .call(old -> session.execute(Sql.of("GRANT SELECT ON {} TO {}", view, owner)))
-                .call(old -> session.execute(readingPath()))
+                .call(old -> session.execute(
+                        Sql.of("SET LOCAL search_path = {}", readingPath().sql())))
                 .call(old -> dependencies())
                 .call(old -> states())
-                .call(old -> asOwner(this::relax))
-                .call(old -> asOwner(this::shape))
-                .call(old -> asOwner(this::index))
+                .call(old -> relax())
+                .call(old -> shape())
+                .call(old -> index())
                 .call(old -> session.query(FRONTIER, table.id()))
                 .call(old -> session.query(
                         RECORD,
@@ -124,11 +130,13 @@ final class Construction {
                 .flatMap(old -> dropOld(old));
     }
 
-    private Sql readingPath() {
-        SearchPath path = SearchPath.parse(table.searchPath());
-        return Sql.of(
-                "SET LOCAL search_path = {}",
-                path.reading(compilation.facts().typeSchemas()).sql());
+    private SearchPath readingPath() {
+        return SearchPath.parse(table.searchPath()).reading(compilation.facts().typeSchemas());
+    }
+
+    /** What may call functions of the owner's: those of types, of defaults, of triggers, of the query. */
+    private Uni<Void> asOwner(Sql script) {
+        return new Confined(session, runner, readingPath(), SETTINGS).execute(script);
     }
 
     private Optional<String> current(Optional<Row> row) {
@@ -223,7 +231,7 @@ final class Construction {
                     .filter(column -> !key.contains(column))
                     .forEach(column -> statements.add(
                             Sql.of("ALTER TABLE {} ALTER COLUMN {} DROP NOT NULL", table.name(), column)));
-            return session.execute(Sql.join(";\n", statements));
+            return asOwner(Sql.join(";\n", statements));
         });
     }
 
@@ -249,7 +257,7 @@ final class Construction {
                     .forEach(column -> changes.add(Sql.of("ADD COLUMN {}", column.definition())));
             List<Identifier> names =
                     wanted.stream().map(Compilation.ResultColumn::name).toList();
-            return session.execute(Sql.of(
+            return asOwner(Sql.of(
                     "SET LOCAL runnel.refresh = 'on';\nALTER TABLE {} {};\nDELETE FROM {};\nINSERT INTO {} ({}) SELECT {} FROM {}",
                     table.name(),
                     changes,
@@ -284,18 +292,12 @@ final class Construction {
                         target.unique()
                                 ? Sql.of("CREATE UNIQUE INDEX {} {}", name, index)
                                 : Sql.of("CREATE INDEX {} {}", name, index)));
-        return session.execute(Sql.join(";\n", statements));
+        return asOwner(Sql.join(";\n", statements));
     }
 
     private Uni<Void> dropOld(Optional<String> old) {
         return old.map(name ->
                         session.execute(Sql.of("DROP VIEW IF EXISTS {}", QualifiedName.of("runnel_internal", name))))
                 .orElse(Uni.createFrom().voidItem());
-    }
-
-    private Uni<Void> asOwner(java.util.function.Supplier<Uni<Void>> work) {
-        return session.execute(Sql.of(BECOME, Identifier.of(table.owner())))
-                .flatMap(become -> work.get())
-                .call(() -> session.execute(Sql.of("SET LOCAL ROLE NONE")));
     }
 }

@@ -7,6 +7,8 @@ import io.runnel.operator.Operator;
 import io.runnel.operator.Types;
 import io.runnel.postgres.Database;
 import io.runnel.postgres.Failure;
+import io.runnel.postgres.Runner;
+import io.runnel.postgres.Runners;
 import io.runnel.postgres.Session;
 import io.runnel.sql.QualifiedName;
 import io.runnel.sql.SearchPath;
@@ -31,19 +33,23 @@ public class Definitions {
     private static final String SEARCH_PATH = "SET LOCAL search_path = {}";
 
     private final Database database;
+    private final Runners runners;
     private final StreamTables streamTables;
 
-    Definitions(Database database, StreamTables streamTables) {
+    Definitions(Database database, Runners runners, StreamTables streamTables) {
         this.database = database;
+        this.runners = runners;
         this.streamTables = streamTables;
     }
 
     /** Everything that creating a stream table over {@code query} would say, without creating anything. */
     public Uni<Explanation> validate(String query) {
         String trimmed = trimmed(query);
-        return database.rehearsal(session -> session.one(ROLE)
-                .flatMap(row -> compile(session, trimmed, row.orElseThrow().text("role"))
-                        .map(compilation -> explanation(0, compilation))));
+        return database.session(session -> session.one(ROLE))
+                .map(row -> row.orElseThrow().text("role"))
+                .flatMap(role -> runners.of(role)
+                        .flatMap(runner -> database.draft(session -> compile(session, trimmed, role, runner)
+                                .map(compilation -> explanation(0, compilation)))));
     }
 
     /** How an existing stream table is maintained. */
@@ -52,8 +58,9 @@ public class Definitions {
                 .find(id)
                 .map(found -> found.orElseThrow(() -> new Failure.NotFound(
                         "stream-table-not-found", "the stream table does not exist", "list the stream tables")))
-                .flatMap(table -> database.rehearsal(session -> session.execute(path(table))
-                        .flatMap(set -> compile(session, table.query(), table.owner())
+                .flatMap(table -> runners.of(table.owner())
+                        .flatMap(runner -> database.rehearsal(session -> session.execute(path(table))
+                                .flatMap(set -> compile(session, table.query(), table.owner(), runner))
                                 .map(compilation -> explanation(id, compilation)))));
     }
 
@@ -66,11 +73,11 @@ public class Definitions {
         return query.replaceAll("[;\\s]+$", "");
     }
 
-    private static Uni<Compilation> compile(Session session, String query, String owner) {
+    private static Uni<Compilation> compile(Session session, String query, String owner, Runner runner) {
         QualifiedName draft = RelationReader.draft();
         return define(session, draft, query)
                 .flatMap(defined -> session.query(CHECK_VIEW, draft.sql().text()))
-                .flatMap(checked -> Compiler.compile(session, draft, query, owner));
+                .flatMap(checked -> Compiler.compile(session, draft, query, owner, runner));
     }
 
     /** Checks the text alone first, for errors at their place, then stores it as a view. */

@@ -8,6 +8,8 @@ import io.runnel.delta.DeltaPlan;
 import io.runnel.postgres.Database;
 import io.runnel.postgres.Failure;
 import io.runnel.postgres.Row;
+import io.runnel.postgres.Runner;
+import io.runnel.postgres.Runners;
 import io.runnel.postgres.Session;
 import io.runnel.refresh.MaintenancePlan;
 import io.runnel.refresh.MaintenancePlan.SourceTable;
@@ -52,13 +54,15 @@ public class PlanCache implements Plans {
               JOIN pg_namespace AS n ON n.oid = o.opcnamespace WHERE o.opcdefault ORDER BY 1) AS names""");
 
     private final Database database;
+    private final Runners runners;
     private final StreamTables streamTables;
     private final Capture capture;
     private final Moves moves;
     private final Map<Long, MaintenancePlan> plans = new ConcurrentHashMap<>();
 
-    PlanCache(Database database, StreamTables streamTables, Capture capture, Moves moves) {
+    PlanCache(Database database, Runners runners, StreamTables streamTables, Capture capture, Moves moves) {
         this.database = database;
+        this.runners = runners;
         this.streamTables = streamTables;
         this.capture = capture;
         this.moves = moves;
@@ -143,10 +147,11 @@ public class PlanCache implements Plans {
                             "wait until it is ACTIVE, or look at its last error"));
         }
         QualifiedName view = table.definitionView().get();
-        return database.rehearsal(session -> session.query(SOURCES, table.id())
-                .flatMap(sources -> Compiler.compile(session, view, table.query(), table.owner())
-                        .flatMap(compilation ->
-                                path(session, table).map(path -> plan(table, view, compilation, sources, path)))));
+        return runners.of(table.owner())
+                .flatMap(runner -> database.rehearsal(session -> session.query(SOURCES, table.id())
+                        .flatMap(sources -> Compiler.compile(session, view, table.query(), table.owner(), runner)
+                                .flatMap(compilation -> path(session, table)
+                                        .map(path -> plan(table, view, compilation, sources, path, runner))))));
     }
 
     private static Uni<SearchPath> path(Session session, StreamTable table) {
@@ -158,7 +163,12 @@ public class PlanCache implements Plans {
     }
 
     private static MaintenancePlan plan(
-            StreamTable table, QualifiedName view, Compilation compilation, List<Row> rows, SearchPath path) {
+            StreamTable table,
+            QualifiedName view,
+            Compilation compilation,
+            List<Row> rows,
+            SearchPath path,
+            Runner runner) {
         Map<Long, Integer> sources = new HashMap<>();
         rows.forEach(row -> row.optionalNumber("source")
                 .ifPresent(source -> sources.put(row.number("relation"), source.intValue())));
@@ -187,6 +197,7 @@ public class PlanCache implements Plans {
                 table.version(),
                 compilation.target(table),
                 table.owner(),
+                runner,
                 path.reading(compilation.facts().typeSchemas()),
                 table.timeZone(),
                 view,

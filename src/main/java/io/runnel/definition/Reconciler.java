@@ -9,6 +9,8 @@ import io.runnel.definition.RelationFacts.Table;
 import io.runnel.operator.Scan;
 import io.runnel.postgres.Database;
 import io.runnel.postgres.Failure;
+import io.runnel.postgres.Runner;
+import io.runnel.postgres.Runners;
 import io.runnel.refresh.Plans;
 import io.runnel.sql.QualifiedName;
 import io.runnel.sql.Sql;
@@ -69,13 +71,21 @@ public class Reconciler {
               last_error_at = clock_timestamp()""");
 
     private final Database database;
+    private final Runners runners;
     private final StreamTables streamTables;
     private final Capture capture;
     private final PlanCache plans;
     private final Moves moves;
 
-    Reconciler(Database database, StreamTables streamTables, Capture capture, PlanCache plans, Moves moves) {
+    Reconciler(
+            Database database,
+            Runners runners,
+            StreamTables streamTables,
+            Capture capture,
+            PlanCache plans,
+            Moves moves) {
         this.database = database;
+        this.runners = runners;
         this.streamTables = streamTables;
         this.capture = capture;
         this.plans = plans;
@@ -116,7 +126,11 @@ public class Reconciler {
     }
 
     private Uni<Void> build(StreamTable table) {
-        return compile(table).flatMap(compilation -> {
+        return runners.of(table.owner()).flatMap(runner -> build(table, runner));
+    }
+
+    private Uni<Void> build(StreamTable table, Runner runner) {
+        return compile(table, runner).flatMap(compilation -> {
             boolean differential =
                     compilation.differential() && !table.refreshMode().equals("FULL");
             if (table.refreshMode().equals("DIFFERENTIAL") && !differential) {
@@ -131,18 +145,19 @@ public class Reconciler {
             }
             Optional<String> reason = differential ? Optional.empty() : Optional.of(reasons(table, compilation));
             return captures(table, compilation, differential)
-                    .flatMap(captures -> database.transaction(session ->
-                            new Construction(session, table, compilation, captures, differential).build(reason)))
+                    .flatMap(captures -> database.transaction(
+                            session -> new Construction(session, runner, table, compilation, captures, differential)
+                                    .build(reason)))
                     .onFailure(failure -> Plans.tooWide(compilation.target(table), failure))
                     .call(failure -> plans.widen(table.id(), table.version()));
         });
     }
 
-    private Uni<Compilation> compile(StreamTable table) {
+    private Uni<Compilation> compile(StreamTable table, Runner runner) {
         QualifiedName draft = RelationReader.draft();
         return database.rehearsal(session -> session.execute(Definitions.path(table))
                 .flatMap(set -> Definitions.define(session, draft, table.query()))
-                .flatMap(defined -> Compiler.compile(session, draft, table.query(), table.owner())));
+                .flatMap(defined -> Compiler.compile(session, draft, table.query(), table.owner(), runner)));
     }
 
     private Uni<Map<QualifiedName, Source>> captures(StreamTable table, Compilation compilation, boolean differential) {

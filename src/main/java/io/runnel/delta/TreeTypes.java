@@ -22,6 +22,9 @@ public final class TreeTypes implements Types {
             SELECT ARRAY[{}]::bigint[] AS types, ARRAY[{}]::bigint[] AS collations
             FROM (SELECT) AS one
             {}""";
+    /** What the row of {@link #probe} is declared as. */
+    public static final Sql PROBE_COLUMNS = Sql.of("types bigint[], collations bigint[]");
+
     private static final String PROBED = "LEFT JOIN ({}) AS {} ON false";
     private static final String TYPE = "pg_typeof({}.{})::oid::bigint";
 

@@ -49,7 +49,7 @@ class ViewRows {
             WHERE v.wanted = 'ACTIVE' AND NOT s.suspended
             ORDER BY v.id""");
     private static final Sql MAINTAIN =
-            Sql.of("SELECT FROM runnel_internal.maintain_views(), runnel_internal.release_live_readers()");
+            Sql.of("SELECT FROM runnel_internal.maintain_views(), runnel_internal.release_confined()");
     private static final Sql FAILED = Sql.of("SELECT runnel_internal.view_failed($1, $2, $3, $4, $5, $6) AS suspended");
     private static final Sql WAITS = Sql.of("SELECT FROM runnel_internal.view_waits($1, $2)");
 

@@ -16,6 +16,12 @@ public class Database {
     private static final Sql COMMIT = Sql.of("COMMIT");
     private static final Sql ROLLBACK = Sql.of("ROLLBACK");
 
+    /** The search path that sessions of the service's role have by default, for what people write without schemas. */
+    private static final Sql DEFAULT_PATH = Sql.of("""
+            SELECT set_config('search_path', CASE reset_val WHEN '"$user", public' THEN 'public' ELSE reset_val END, true)
+            FROM pg_settings
+            WHERE name = 'search_path'""");
+
     private final Pool pool;
 
     Database(Pool pool) {
@@ -49,6 +55,20 @@ public class Database {
     /** Work in one READ COMMITTED transaction; a failure rolls it back. */
     public <T> Uni<T> transaction(Function<Session, Uni<T>> work) {
         return session(session -> within(session, BEGIN, work));
+    }
+
+    /**
+     * As {@link #transaction}, with names as they are found by sessions of the service's role if nobody chooses a search
+     * path: what people write over REST. A path that nobody has chosen does not lead a role of the name {@code runnel} into
+     * the schema of that name.
+     */
+    public <T> Uni<T> definition(Function<Session, Uni<T>> work) {
+        return transaction(session -> session.query(DEFAULT_PATH).flatMap(set -> work.apply(session)));
+    }
+
+    /** As {@link #definition}, rolled back in any case. */
+    public <T> Uni<T> draft(Function<Session, Uni<T>> work) {
+        return rehearsal(session -> session.query(DEFAULT_PATH).flatMap(set -> work.apply(session)));
     }
 
     /** Work in one transaction that is rolled back in any case. */

@@ -22,6 +22,9 @@ final class Comparison {
               (SELECT coalesce(sum(weight), 0)::bigint FROM net WHERE weight > 0) AS missing,
               (SELECT coalesce(-sum(weight), 0)::bigint FROM net WHERE weight < 0) AS surplus""";
 
+    /** What its row is declared as. */
+    static final Sql COLUMNS = Sql.of("rows bigint, missing bigint, surplus bigint");
+
     private Comparison() {}
 
     static Sql query(MaintenancePlan plan) {

@@ -2,6 +2,9 @@ package io.runnel.refresh;
 
 import io.runnel.delta.DeltaPlan;
 import io.runnel.delta.Target;
+import io.runnel.postgres.Confined;
+import io.runnel.postgres.Runner;
+import io.runnel.postgres.Session;
 import io.runnel.sql.Identifier;
 import io.runnel.sql.QualifiedName;
 import io.runnel.sql.SearchPath;
@@ -16,6 +19,7 @@ import java.util.Optional;
  * @param version the version of the definition that it was computed from
  * @param target the visible table
  * @param owner the role whose rights the query runs with
+ * @param runner how it runs with them
  * @param searchPath the search path of the session that defined the query, for the functions that it calls
  * @param timeZone the time zone of that session
  * @param view the definition view
@@ -30,6 +34,7 @@ public record MaintenancePlan(
         long version,
         Target target,
         String owner,
+        Runner runner,
         SearchPath searchPath,
         String timeZone,
         QualifiedName view,
@@ -64,6 +69,16 @@ public record MaintenancePlan(
     public MaintenancePlan {
         viewColumns = List.copyOf(viewColumns);
         sources = List.copyOf(sources);
+    }
+
+    /** What each transaction sets for a refresh. */
+    Sql settings() {
+        return Sql.of(RefreshSql.SETTINGS, Sql.literal(timeZone));
+    }
+
+    /** Work with the rights of the owner, within a transaction that has made {@link #settings}. */
+    Confined confined(Session session) {
+        return new Confined(session, runner, searchPath, settings());
     }
 
     /** Whether a refresh applies what has changed with time. */

@@ -1,6 +1,7 @@
 package io.runnel.refresh;
 
 import io.runnel.delta.DeltaPlan;
+import io.runnel.postgres.Confined;
 import io.runnel.postgres.Row;
 import io.runnel.postgres.Session;
 import io.runnel.refresh.MaintenancePlan.SourceTable;
@@ -15,6 +16,10 @@ import java.util.Map;
 /** The statements of a refresh in full: the visible table, the auxiliary tables, and what the sources look like. */
 record Recomputation(Session session, MaintenancePlan plan) {
 
+    private Confined confined() {
+        return plan.confined(session);
+    }
+
     /** Makes the visible table equal to the query, writing the differences only, unless it is empty. */
     Uni<Written> contents() {
         return equal(plan.delta().map(DeltaPlan::contents).orElseGet(this::query));
@@ -26,10 +31,10 @@ record Recomputation(Session session, MaintenancePlan plan) {
     }
 
     private Uni<Written> equal(Sql rows) {
-        return session.one(Sql.of(
-                        "SELECT EXISTS (SELECT FROM {}) AS filled",
-                        plan.target().table()))
-                .flatMap(row -> row.orElseThrow().truth("filled") ? differences(rows) : fill(rows));
+        Sql filled = Sql.of("SELECT EXISTS (SELECT FROM {})", plan.target().table());
+        return confined()
+                .planned(filled, Sql.of("filled boolean"))
+                .flatMap(found -> found.get(0).truth("filled") ? differences(rows) : fill(rows));
     }
 
     private Uni<Written> fill(Sql rows) {
@@ -38,14 +43,16 @@ record Recomputation(Session session, MaintenancePlan plan) {
                 plan.target().table(),
                 plan.target().columns(),
                 rows);
-        return session.one(insert)
-                .map(row -> new Written(row.orElseThrow().number("inserted"), 0, 0))
+        return confined()
+                .planned(insert, Sql.of("inserted bigint"))
+                .map(found -> new Written(found.get(0).number("inserted"), 0, 0))
                 .call(written ->
-                        session.execute(Sql.of("ANALYZE {}", plan.target().table())));
+                        confined().execute(Sql.of("ANALYZE {}", plan.target().table())));
     }
 
     private Uni<Written> differences(Sql rows) {
-        return session.one(DeltaPlan.differences(plan.target(), rows))
+        return confined()
+                .one(DeltaPlan.differences(plan.target(), rows), Written.COLUMNS)
                 .flatMap(row -> Written.of(plan, row.orElseThrow()));
     }
 
@@ -63,12 +70,13 @@ record Recomputation(Session session, MaintenancePlan plan) {
         return Multi.createFrom()
                 .iterable(tables.entrySet())
                 .onItem()
-                .transformToUniAndConcatenate(table -> session.execute(Sql.of(
-                        "DELETE FROM {};\nINSERT INTO {} {};\nANALYZE {}",
-                        table.getKey(),
-                        table.getKey(),
-                        table.getValue(),
-                        table.getKey())))
+                .transformToUniAndConcatenate(table -> confined()
+                        .execute(Sql.of(
+                                "DELETE FROM {};\nINSERT INTO {} {};\nANALYZE {}",
+                                table.getKey(),
+                                table.getKey(),
+                                table.getValue(),
+                                table.getKey())))
                 .collect()
                 .asList()
                 .replaceWithVoid();

@@ -15,7 +15,6 @@ final class RefreshSql {
      * and in memory: a random read costs little more than one in sequence, whatever the server assumes in general.
      */
     static final String SETTINGS = """
-            SET LOCAL search_path = {};
             SET LOCAL TimeZone = {};
             SET LOCAL DateStyle = 'ISO, MDY';
             SET LOCAL IntervalStyle = 'postgres';
@@ -29,7 +28,11 @@ final class RefreshSql {
             SET LOCAL random_page_cost = 1.1;
             SET LOCAL from_collapse_limit = 12;
             SET LOCAL join_collapse_limit = 12;
-            SET LOCAL runnel.refresh = 'on';
+            SET LOCAL runnel.refresh = 'on'""";
+
+    /** Nothing of the owner's runs here, so that the role can be given back. */
+    static final String LOCK = """
+            {};
             SET LOCAL ROLE {};
             LOCK TABLE ONLY {} IN ROW EXCLUSIVE MODE;
             SET LOCAL ROLE NONE{}""";
@@ -37,8 +40,6 @@ final class RefreshSql {
     static final String LOCK_SOURCES = ";\nLOCK TABLE ONLY {} IN ACCESS SHARE MODE";
     static final Sql EXCLUDE = Sql.of("SELECT pg_try_advisory_lock({}, $1::text::int) AS locked", REFRESH_LOCK_CLASS);
     static final Sql ADMIT = Sql.of("SELECT pg_advisory_unlock({}, $1::text::int)", REFRESH_LOCK_CLASS);
-    static final String BECOME = "SET LOCAL ROLE {}";
-    static final Sql RESUME_SELF = Sql.of("SET LOCAL ROLE NONE");
     static final Sql ADVANCE = Sql.of("""
             WITH advanced AS (
               UPDATE runnel_internal.frontier

@@ -130,7 +130,7 @@ public class Refresher {
             if (!row.orElseThrow().truth("locked")) {
                 return Uni.createFrom().failure(RefreshFailures.busy(plan));
             }
-            return database.snapshot(session, settings(plan), snapshot -> transaction(snapshot, plan, fullReason))
+            return database.snapshot(session, opening(plan), snapshot -> transaction(snapshot, plan, fullReason))
                     .eventually(() -> session.query(RefreshSql.ADMIT, id)
                             .onFailure(Failure.Unavailable.class)
                             .recoverWithNull())
@@ -146,7 +146,7 @@ public class Refresher {
                         decide(session, plan, situation, fullReason).map(report -> new Outcome(report, situation)));
     }
 
-    private Sql settings(MaintenancePlan plan) {
+    private static Sql opening(MaintenancePlan plan) {
         List<Sql> tables = new ArrayList<>();
         for (SourceTable source :
                 plan.sources().stream().filter(SourceTable::lockable).toList()) {
@@ -156,9 +156,8 @@ public class Refresher {
                             : Sql.of(RefreshSql.LOCK_SOURCES, source.table()));
         }
         return Sql.of(
-                RefreshSql.SETTINGS,
-                plan.searchPath().sql(),
-                Sql.literal(plan.timeZone()),
+                RefreshSql.LOCK,
+                plan.settings(),
                 Identifier.of(plan.owner()),
                 plan.target().table(),
                 Sql.join("", tables));
@@ -212,7 +211,7 @@ public class Refresher {
             Session session, MaintenancePlan plan, Situation situation, PlanChoice choice) {
         Sql delta = plan.delta().orElseThrow().refresh(situation.changed(), situation.changes());
         long began = System.nanoTime();
-        return asOwner(session, plan, () -> apply(session, plan, delta, situation))
+        return apply(session, plan, delta, situation)
                 .onFailure(failure -> NotApplicable.because(failure, verified))
                 .transform(NotApplicable::new)
                 .call(written -> costs.applied(session, plan, situation, PlanChoice.secondsSince(began)))
@@ -226,7 +225,7 @@ public class Refresher {
         if (!verified) {
             return Uni.createFrom().voidItem();
         }
-        return asOwner(session, plan, () -> compare(session, plan, 0))
+        return compare(session, plan, 0)
                 .flatMap(found -> found.equal()
                         ? Uni.createFrom().voidItem()
                         : Uni.createFrom().failure(RefreshFailures.inconsistent(plan)));
@@ -250,9 +249,8 @@ public class Refresher {
         boolean chosen = extent != Extent.ALL;
         long began = System.nanoTime();
         Recomputation anew = new Recomputation(session, plan);
-        Uni<Written> computed = extent == Extent.VISIBLE
-                ? asOwner(session, plan, anew::visible)
-                : asOwner(session, plan, anew::auxiliaries).flatMap(done -> asOwner(session, plan, anew::contents));
+        Uni<Written> computed =
+                extent == Extent.VISIBLE ? anew.visible() : anew.auxiliaries().flatMap(done -> anew.contents());
         return computed.call(written -> costs.anew(session, plan, situation, PlanChoice.secondsSince(began), chosen))
                 .call(written -> anew.standings(situation))
                 .call(written -> session.query(RefreshSql.ACTIVATE, plan.id()))
@@ -268,9 +266,10 @@ public class Refresher {
 
     private Uni<Written> apply(Session session, MaintenancePlan plan, Sql delta, Situation situation) {
         String frontier = situation.frontier().orElseThrow();
-        return (plan.timed()
-                        ? session.one(delta, frontier, situation.evaluatedAt().orElseThrow())
-                        : session.one(delta, frontier))
+        String[] values =
+                plan.timed() ? new String[] {frontier, situation.evaluatedAt().orElseThrow()} : new String[] {frontier};
+        return plan.confined(session)
+                .one(delta, Written.COLUMNS, values)
                 .flatMap(row -> Written.of(plan, row.orElseThrow()));
     }
 
@@ -319,29 +318,25 @@ public class Refresher {
                         Duration.ofNanos((long) (row.orElseThrow().real("duration_seconds") * 1e9))));
     }
 
-    private <T> Uni<T> asOwner(Session session, MaintenancePlan plan, java.util.function.Supplier<Uni<T>> work) {
-        return session.execute(Sql.of(RefreshSql.BECOME, Identifier.of(plan.owner())))
-                .flatMap(become -> work.get())
-                .call(() -> session.execute(RefreshSql.RESUME_SELF));
-    }
-
     /** Compares the stream table with its query at one snapshot. */
     public Uni<Verification> verify(long id) {
         return plans.plan(id)
                 .flatMap(plan -> database.session(session -> database.snapshot(
                         session,
-                        settings(plan),
+                        opening(plan),
                         snapshot -> snapshot.one(Situation.query(plan), plan.id())
                                 .map(row -> Situation.of(plan, row.orElseThrow(RefreshFailures::dropped)))
-                                .flatMap(situation ->
-                                        asOwner(snapshot, plan, () -> compare(snapshot, plan, situation.changes()))))));
+                                .flatMap(situation -> compare(snapshot, plan, situation.changes())))));
     }
 
     private Uni<Verification> compare(Session session, MaintenancePlan plan, long pending) {
-        return session.one(Comparison.query(plan)).map(row -> {
-            Row counts = row.orElseThrow();
-            return new Verification(pending, counts.number("rows"), counts.number("missing"), counts.number("surplus"));
-        });
+        return plan.confined(session)
+                .one(Comparison.query(plan), Comparison.COLUMNS)
+                .map(row -> {
+                    Row counts = row.orElseThrow();
+                    return new Verification(
+                            pending, counts.number("rows"), counts.number("missing"), counts.number("surplus"));
+                });
     }
 
     /** Returns whether the stream table still exists: what is dropped during its refresh makes that fail somehow. */

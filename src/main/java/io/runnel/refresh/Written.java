@@ -1,10 +1,14 @@
 package io.runnel.refresh;
 
 import io.runnel.postgres.Row;
+import io.runnel.sql.Sql;
 import io.smallrye.mutiny.Uni;
 
 /** How many rows of the visible table a refresh wrote. */
 record Written(long inserted, long updated, long deleted) {
+
+    /** What its row is declared as. */
+    static final Sql COLUMNS = Sql.of("inserted bigint, updated bigint, deleted bigint, came bigint, gone bigint");
 
     static final Written NOTHING = new Written(0, 0, 0);
 

@@ -1,7 +1,10 @@
 package io.runnel.rows;
 
+import io.runnel.postgres.Confined;
 import io.runnel.postgres.Database;
 import io.runnel.postgres.Failure;
+import io.runnel.postgres.Runner;
+import io.runnel.postgres.Runners;
 import io.runnel.postgres.Session;
 import io.runnel.rows.Pages.Origin;
 import io.runnel.rows.Requirement.Freshness;
@@ -12,8 +15,7 @@ import io.runnel.sql.Sql;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
 import java.util.List;
-import java.util.Optional;
-import java.util.function.Function;
+import java.util.function.BiFunction;
 
 /** Reads pages, each in one REPEATABLE READ transaction that writes nothing, with the rights of the table's owner. */
 @ApplicationScoped
@@ -27,8 +29,6 @@ public class PageReader {
      * empty. Plans are made for the values, because how many rows are wanted decides whether an index is worth it.
      */
     private static final String SETTINGS = """
-            SET TRANSACTION READ ONLY;
-            SET LOCAL search_path = {};
             SET LOCAL TimeZone = {};
             SET LOCAL DateStyle = 'ISO, MDY';
             SET LOCAL IntervalStyle = 'postgres';
@@ -40,8 +40,11 @@ public class PageReader {
             SET LOCAL plan_cache_mode = force_custom_plan;
             SET LOCAL max_parallel_workers_per_gather = 0;
             SET LOCAL jit = off;
-            SET LOCAL random_page_cost = 1.1{}""";
+            SET LOCAL random_page_cost = 1.1""";
 
+    private static final String OPENING = "SET TRANSACTION READ ONLY;\n{}{}";
+
+    /** Nothing of the owner's runs here, so that the role can be given back. */
     private static final String LOCKED = ";\nSET LOCAL ROLE {};\n{};\nSET LOCAL ROLE NONE";
 
     private static final String LOCK_TABLE = "LOCK TABLE {} IN ACCESS SHARE MODE";
@@ -61,13 +64,13 @@ public class PageReader {
     /** How often a view is read again that was exchanged between snapshot and lock. */
     static final int EXCHANGES_MAX = 5;
 
-    private static final Sql PREPARE = Sql.of("""
-            SELECT reader::text AS reader, schemas::text[] AS schemas
-            FROM runnel_internal.prepare_live($1)""");
+    private static final Sql SCHEMAS =
+            Sql.of("SELECT schemas::text[] AS schemas FROM runnel_internal.live_schemas($1)");
     private static final Sql PRINT =
-            Sql.of("SELECT runnel_internal.live_definition($1::bigint::oid, $2::text::name) AS query");
+            Sql.of("SELECT runnel_internal.live_definition($1::bigint::oid, $2::text::name, $3::text) AS query");
     private static final Sql UNALTERED = Sql.of("""
-            SELECT coalesce(runnel_internal.live_definition($1::bigint::oid, $2::text::name) = $3::text, false)
+            SELECT coalesce(
+                runnel_internal.live_definition($1::bigint::oid, $2::text::name, $3::text) = $4::text, false)
               AND NOT runnel_internal.sources_moved($1::bigint::oid) AS unaltered""");
     private static final String QUERY = "(\n{}\n)";
     private static final Identifier TEMPORARY = Identifier.of("pg_temp");
@@ -77,10 +80,12 @@ public class PageReader {
     private static final String EXCHANGED = "view-exchanged";
     private static final String ALTERED = "view-altered";
     private final Database database;
+    private final Runners runners;
     private final Turns turns;
 
-    PageReader(Database database, Turns turns) {
+    PageReader(Database database, Runners runners, Turns turns) {
         this.database = database;
+        this.runners = runners;
         this.turns = turns;
     }
 
@@ -89,14 +94,21 @@ public class PageReader {
         Sql table = Sql.of("{}", served.table());
         Sql lock = served.exchanged() ? Sql.of(LOCK_VIEW, table) : Sql.of(LOCK_TABLE, table);
         Sql opening = opening(served, Sql.of(LOCKED, served.owner(), lock));
-        return reading(session -> database.snapshot(
-                        session,
-                        opening,
-                        opened -> unmoved(opened, served)
-                                .flatMap(unmoved -> Measurement.measure(opened, served, requirement))
-                                .flatMap(measured -> requirement.met(measured) && measured.populated()
-                                        ? Pages.page(opened, served, request, Origin.of(table), measured)
-                                        : Uni.createFrom().item(new Reading.TooOld(measured)))))
+        return reading(
+                        served,
+                        (session, runner) -> database.snapshot(
+                                session,
+                                opening,
+                                opened -> unmoved(opened, served)
+                                        .flatMap(unmoved -> Measurement.measure(opened, served, requirement))
+                                        .flatMap(measured -> requirement.met(measured) && measured.populated()
+                                                ? Pages.page(
+                                                        served,
+                                                        request,
+                                                        new Origin(
+                                                                table, confined(opened, runner, served, served.path())),
+                                                        measured)
+                                                : Uni.createFrom().item(new Reading.TooOld(measured)))))
                 .onFailure(PageReader::exchanged)
                 .retry()
                 .atMost(EXCHANGES_MAX);
@@ -128,8 +140,10 @@ public class PageReader {
     /** Runs the query instead; fails if there is none. */
     public Uni<Reading> live(Served served, PageRequest request, Requirement requirement) {
         if (served.exchanged()) {
-            return reading(session -> prepared(session, served)
-                            .flatMap(reader -> liveView(session, reader, served, request, requirement)))
+            return reading(
+                            served,
+                            (session, runner) -> viewPath(session, served)
+                                    .flatMap(path -> liveView(session, runner, path, served, request, requirement)))
                     .onFailure(PageReader::altered)
                     .retry()
                     .atMost(EXCHANGES_MAX);
@@ -142,37 +156,45 @@ public class PageReader {
         List<Sql> columns = served.columns().stream()
                 .map(column -> Sql.of("v.{} AS {}", column.inDefinition().orElseThrow(), column.name()))
                 .toList();
-        Origin rows = Origin.of(Sql.of(DEFINITION, columns, view));
+        Sql rows = Sql.of(DEFINITION, columns, view);
         Sql opening = opening(served, Sql.of(LOCKED, served.owner(), Sql.of(LOCK_TABLE, view)));
-        return reading(session -> database.snapshot(
-                session,
-                opening,
-                opened -> Measurement.measureLive(opened, served, requirement)
-                        .flatMap(measured -> requirement.met(measured)
-                                ? Pages.page(opened, served, request, rows, measured)
-                                : Uni.createFrom().item(new Reading.TooOld(measured)))));
+        return reading(
+                served,
+                (session, runner) -> database.snapshot(
+                        session,
+                        opening,
+                        opened -> Measurement.measureLive(opened, served, requirement)
+                                .flatMap(measured -> requirement.met(measured)
+                                        ? Pages.page(
+                                                served,
+                                                request,
+                                                new Origin(rows, confined(opened, runner, served, served.path())),
+                                                measured)
+                                        : Uni.createFrom().item(new Reading.TooOld(measured)))));
     }
 
-    private static Uni<Reader> prepared(Session session, Served served) {
-        return session.one(PREPARE, served.models().get(0).id())
+    /** On which the operators of a view's query are found. */
+    private static Uni<SearchPath> viewPath(Session session, Served served) {
+        return session.one(SCHEMAS, served.models().get(0).id())
                 .map(found -> found.orElseThrow(() -> changed(served)))
-                .map(row -> new Reader(
-                        Identifier.of(row.text("reader")),
-                        served.path()
-                                .then(row.texts("schemas").stream()
-                                        .map(Identifier::of)
-                                        .toList())
-                                .then(List.of(TEMPORARY))));
+                .map(row -> served.path()
+                        .then(row.texts("schemas").stream().map(Identifier::of).toList())
+                        .then(List.of(TEMPORARY)));
     }
 
     private Uni<Reading> liveView(
-            Session session, Reader reader, Served served, PageRequest request, Requirement requirement) {
+            Session session,
+            Runner runner,
+            SearchPath path,
+            Served served,
+            PageRequest request,
+            Requirement requirement) {
         return database.snapshot(
                 session,
-                opening(served.on(reader.path()), Sql.of("")),
+                opening(served, Sql.of("")),
                 opened -> Measurement.measureLive(opened, served, requirement)
                         .flatMap(measured -> requirement.met(measured)
-                                ? computed(opened, reader, served, request, measured)
+                                ? computed(opened, runner, path, served, request, measured)
                                 : Uni.createFrom().item(new Reading.TooOld(measured))));
     }
 
@@ -181,17 +203,19 @@ public class PageReader {
      * the text is still the same, its names meant what they mean in the view.
      */
     private static Uni<Reading> computed(
-            Session session, Reader reader, Served served, PageRequest request, Freshness measured) {
+            Session session, Runner runner, SearchPath path, Served served, PageRequest request, Freshness measured) {
         String owner = served.owner().name();
-        return session.one(PRINT, served.relation(), owner)
+        String printedFor = path.sql().text();
+        return session.one(PRINT, served.relation(), owner, printedFor)
                 .map(found -> found.flatMap(row -> row.optionalText("query")).orElseThrow(() -> changed(served)))
                 .flatMap(query -> Pages.page(
-                                session,
                                 served,
                                 request,
-                                new Origin(Sql.of(QUERY, Sql.printedByPostgres(query)), Optional.of(reader.function())),
+                                new Origin(
+                                        Sql.of(QUERY, Sql.printedByPostgres(query)),
+                                        confined(session, runner, served, path)),
                                 measured)
-                        .call(read -> session.one(UNALTERED, served.relation(), owner, query)
+                        .call(read -> session.one(UNALTERED, served.relation(), owner, printedFor, query)
                                 .invoke(row -> {
                                     if (!row.orElseThrow().truth("unaltered")) {
                                         throw changed(served);
@@ -212,15 +236,23 @@ public class PageReader {
     }
 
     /** Takes a turn, and a connection. */
-    private <T> Uni<T> reading(Function<Session, Uni<T>> work) {
-        return turns.take(() -> database.session(work))
+    private <T> Uni<T> reading(Served served, BiFunction<Session, Runner, Uni<T>> work) {
+        return turns.take(() -> runners.with(
+                        served.owner().name(), runner -> database.session(session -> work.apply(session, runner))))
                 .onFailure(Failure.Unavailable.class)
                 .transform(PageReader::slow);
     }
 
     private static Sql opening(Served served, Sql locked) {
-        return Sql.of(
-                SETTINGS, served.path().sql(), Sql.literal(served.timeZone()), Sql.literal(STATEMENT_TIMEOUT), locked);
+        return Sql.of(OPENING, settings(served), locked);
+    }
+
+    private static Sql settings(Served served) {
+        return Sql.of(SETTINGS, Sql.literal(served.timeZone()), Sql.literal(STATEMENT_TIMEOUT));
+    }
+
+    private static Confined confined(Session session, Runner runner, Served served, SearchPath path) {
+        return new Confined(session, runner, path, settings(served));
     }
 
     private static Throwable slow(Throwable thrown) {
@@ -231,12 +263,4 @@ public class PageReader {
                         "create an index for the filters and the order, or ask for less")
                 : thrown;
     }
-
-    /**
-     * How the query of a view is run.
-     *
-     * @param function runs it with the rights of the owner
-     * @param path on which its operators are found
-     */
-    private record Reader(Identifier function, SearchPath path) {}
 }

@@ -1,12 +1,11 @@
 package io.runnel.rows;
 
+import io.runnel.postgres.Confined;
 import io.runnel.postgres.Failure;
 import io.runnel.postgres.Row;
-import io.runnel.postgres.Session;
 import io.runnel.rows.Ordering.Following;
 import io.runnel.rows.Ordering.Range;
 import io.runnel.rows.Requirement.Freshness;
-import io.runnel.sql.Identifier;
 import io.runnel.sql.Sql;
 import io.smallrye.mutiny.Uni;
 import java.util.ArrayList;
@@ -23,7 +22,6 @@ final class Pages {
     /** How many bytes of JSON a page has at most; the row that passes the limit is the last one. */
     static final long BYTES_MAX = 8L << 20;
 
-    private static final String BECOME = "SET LOCAL ROLE {}";
     private static final String CHECK =
             "SELECT NULL::text AS json, NULL::text[] AS keys, pg_column_size(ROW({}))::bigint AS found";
 
@@ -48,8 +46,8 @@ final class Pages {
             WHERE page.total - page.bytes < {}
             ORDER BY page.number""";
 
-    /** Either of them, run by a function of the owner's. */
-    private static final String BY_READER = "SELECT line AS json, keys, found FROM runnel_live.{}($1, $2::text[])";
+    /** What the rows of both are declared as. */
+    private static final Sql COLUMNS = Sql.of("json text, keys text[], found bigint");
 
     private static final Set<String> UNSUITABLE =
             Set.of("postgres-42883", "postgres-42804", "postgres-42725", "postgres-25p02");
@@ -60,35 +58,23 @@ final class Pages {
      * Where the rows come from.
      *
      * @param rows what stands after FROM
-     * @param reader the function by which the owner reads them; empty if the session becomes the owner for it
+     * @param confined how the owner reads them
      */
-    record Origin(Sql rows, Optional<Identifier> reader) {
-        static Origin of(Sql rows) {
-            return new Origin(rows, Optional.empty());
-        }
+    record Origin(Sql rows, Confined confined) {}
 
-        /** Such as its statements bind: a function takes all of them as one array. */
-        Values values() {
-            return new Values(reader.isPresent());
-        }
-    }
-
-    static Uni<Reading> page(Session session, Served served, PageRequest request, Origin origin, Freshness freshness) {
+    static Uni<Reading> page(Served served, PageRequest request, Origin origin, Freshness freshness) {
         List<Range> ranges = request.place()
                 .map(place -> request.ordering().after(place))
                 .orElse(List.of(new Range(0, Following.NOT, 0)));
         Collected collected = new Collected(request.limit() + 1);
-        Uni<Void> become = origin.reader().isPresent()
-                ? Uni.createFrom().voidItem()
-                : session.execute(Sql.of(BECOME, served.owner()));
-        return become.flatMap(owner -> check(session, request, origin))
-                .flatMap(checked -> read(session, request, origin, ranges, 0, collected))
+        return check(request, origin)
+                .flatMap(checked -> read(request, origin, ranges, 0, collected))
                 .map(read -> finish(served, request, freshness, collected));
     }
 
     /** Casts the values before they are used, so that what is wrong with one is not taken for a failure of the query. */
-    private static Uni<Void> check(Session session, PageRequest request, Origin origin) {
-        Values bound = origin.values();
+    private static Uni<Void> check(PageRequest request, Origin origin) {
+        Values bound = new Values();
         List<Sql> casts = new ArrayList<>();
         request.filters().stream()
                 .filter(Filter::typed)
@@ -106,16 +92,14 @@ final class Pages {
         if (casts.isEmpty()) {
             return Uni.createFrom().voidItem();
         }
-        return run(session, origin, Sql.of(CHECK, casts), bound)
+        return run(origin, Sql.of(CHECK, casts), bound)
                 .onFailure(Failure.Invalid.class)
                 .transform(thrown -> wrong((Failure) thrown, request))
                 .replaceWithVoid();
     }
 
-    private static Uni<List<Row>> run(Session session, Origin origin, Sql statement, Values bound) {
-        return origin.reader()
-                .map(reader -> session.query(Sql.of(BY_READER, reader), statement.text(), bound.texts()))
-                .orElseGet(() -> session.query(statement, bound.array()));
+    private static Uni<List<Row>> run(Origin origin, Sql statement, Values bound) {
+        return origin.confined().planned(statement, COLUMNS, bound.texts());
     }
 
     private static Failure wrong(Failure failure, PageRequest request) {
@@ -133,12 +117,12 @@ final class Pages {
     }
 
     private static Uni<Void> read(
-            Session session, PageRequest request, Origin origin, List<Range> ranges, int index, Collected collected) {
+            PageRequest request, Origin origin, List<Range> ranges, int index, Collected collected) {
         if (index >= ranges.size() || collected.full()) {
             return Uni.createFrom().voidItem();
         }
         Range range = ranges.get(index);
-        Values bound = origin.values();
+        Values bound = new Values();
         List<Sql> conditions = new ArrayList<>();
         request.filters().forEach(filter -> conditions.add(filter.condition(bound)));
         request.place().ifPresent(place -> conditions.add(request.ordering().condition(range, place, bound)));
@@ -163,11 +147,11 @@ final class Pages {
                 bound.bind(collected.missing()),
                 bound.bind(range.skipped()),
                 bound.bind(collected.bytesLeft()));
-        return run(session, origin, query, bound)
+        return run(origin, query, bound)
                 .onFailure(Failure.Invalid.class)
                 .transform(thrown -> unsuitable((Failure) thrown, request))
                 .invoke(collected::add)
-                .flatMap(found -> read(session, request, origin, ranges, index + 1, collected));
+                .flatMap(found -> read(request, origin, ranges, index + 1, collected));
     }
 
     /**

@@ -50,11 +50,6 @@ public record Served(
         return definition.isPresent() || exchanged();
     }
 
-    /** The same on another path. */
-    Served on(SearchPath other) {
-        return new Served(relation, table, models, owner, timeZone, other, columns, key, keyExact, definition);
-    }
-
     /** Fails if there is no such column. */
     Column column(String name) {
         return columns.stream()

@@ -5,16 +5,10 @@ import io.runnel.sql.Sql;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Values that a statement binds, in the order of their numbers. Owned by whoever builds the statement. */
+/** Values that a statement binds as one array of texts. Owned by whoever builds the statement. */
 final class Values {
 
-    private final List<Object> bound = new ArrayList<>();
-    private final boolean together;
-
-    /** @param together whether all of them are one parameter, an array of texts */
-    Values(boolean together) {
-        this.together = together;
-    }
+    private final List<String> bound = new ArrayList<>();
 
     /** A value in a type's own text form. */
     Sql bind(String text, QualifiedName type) {
@@ -28,19 +22,15 @@ final class Values {
     }
 
     Sql bind(long number) {
-        bound.add(number);
+        bound.add(Long.toString(number));
         return Sql.of("{}::bigint", last());
     }
 
     private Sql last() {
-        return together ? Sql.of("($1)[{}]", bound.size()) : Sql.of("${}", bound.size());
-    }
-
-    Object[] array() {
-        return bound.toArray();
+        return Sql.of("($1)[{}]", bound.size());
     }
 
     String[] texts() {
-        return bound.stream().map(Object::toString).toArray(String[]::new);
+        return bound.toArray(String[]::new);
     }
 }

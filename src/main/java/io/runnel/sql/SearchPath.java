@@ -13,6 +13,9 @@ public record SearchPath(List<Identifier> schemas) {
 
     private static final Pattern ITEM = Pattern.compile("\\s*(?:\"((?:[^\"]|\"\")+)\"|([^\\s\",;']+))\\s*(?:,|$)");
 
+    /** On which nothing is found by its bare name but what PostgreSQL brings. */
+    public static final SearchPath EMPTY = new SearchPath(List.of());
+
     private static final Identifier CATALOG = Identifier.of("pg_catalog");
 
     public SearchPath {

@@ -223,11 +223,11 @@ class LiveViewRowsTest extends RowsFixture {
             assertThat(rows(VIEW, "limit=1" + LIVE).statusCode()).isGreaterThanOrEqualTo(400);
             client.run("SET ROLE live_owner");
             String reader = client.rows(
-                            "SELECT proname FROM pg_proc WHERE pronamespace = 'runnel_live'::regnamespace AND proowner ="
+                            "SELECT proname FROM pg_proc WHERE pronamespace = 'runnel_confined'::regnamespace AND proowner ="
                                     + " 'live_owner'::regrole")
                     .get(0);
-            assertThat(catching("ALTER FUNCTION runnel_live." + reader + " SECURITY INVOKER"))
-                    .contains("permission denied for schema runnel_live");
+            assertThat(catching("ALTER FUNCTION runnel_confined." + reader + " SECURITY INVOKER"))
+                    .contains("permission denied for schema runnel_confined");
             client.run("RESET ROLE");
             client.run("REVOKE SELECT ON rest.orders FROM live_owner");
             client.run("CREATE OR REPLACE FUNCTION rest.who() RETURNS text LANGUAGE sql AS 'SELECT NULL'");
@@ -236,7 +236,9 @@ class LiveViewRowsTest extends RowsFixture {
             given().delete("/api/v1/materialized-views/" + VIEW).then().statusCode(204);
             Await.until(
                     () -> "the function to be taken away",
-                    () -> client.rows("SELECT FROM pg_proc WHERE pronamespace = 'runnel_live'::regnamespace")
+                    () -> client.rows(
+                                    "SELECT FROM pg_proc WHERE pronamespace = 'runnel_confined'::regnamespace AND proowner ="
+                                            + " 'live_owner'::regrole")
                             .isEmpty());
         } finally {
             client.run("RESET ROLE");

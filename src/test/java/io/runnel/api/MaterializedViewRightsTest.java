@@ -66,31 +66,30 @@ class MaterializedViewRightsTest extends SqlFixture {
     }
 
     @Test
-    void query_of_a_view_is_run_by_the_service_alone_and_as_its_owner() throws Exception {
-        String reader = service.rows("SELECT reader FROM runnel_internal.prepare_live(" + id + ")")
-                .get(0);
-        String call = "SELECT line FROM runnel_live." + reader
-                + "('SELECT current_user || count(*), NULL::text[], 1::bigint FROM shop.orders', '{}')";
+    void statements_are_run_as_an_owner_by_the_service_alone() throws Exception {
+        String role = service.rows("SELECT runnel_internal.confine('app')").get(0);
+        String call = "SELECT line FROM runnel_confined.query_as_" + role
+                + "('', 'SELECT current_user || count(*) FROM shop.orders', NULL) AS (line text)";
         app.run("INSERT INTO orders VALUES (1, 5)");
         assertThat(service.rows(call)).containsExactly("app1");
         service.fails(
-                "SELECT line FROM runnel_live." + reader
-                        + "('SELECT set_config(''role'', ''none'', true), NULL::text[], 1::bigint', '{}')",
+                "SELECT line FROM runnel_confined.query_as_" + role
+                        + "('', 'SELECT set_config(''role'', ''none'', true)', NULL) AS (line text)",
                 "42501");
-        assertThat(service.rows("SELECT reader FROM runnel_internal.prepare_live(" + id + ")"))
-                .containsExactly(reader);
+        assertThat(service.rows("SELECT runnel_internal.confine('app')")).containsExactly(role);
         try (Session stranger = surface.session("stranger")) {
             for (Session other : List.of(app, stranger)) {
                 other.fails(call, "42501");
-                other.fails("SELECT FROM runnel_internal.prepare_live(" + id + ")", "42501");
-                other.fails("ALTER FUNCTION runnel_live." + reader + " SECURITY INVOKER", "42501");
-                other.fails("CREATE FUNCTION runnel_live.own() RETURNS integer LANGUAGE sql AS 'SELECT 1'", "42501");
+                other.fails("SELECT runnel_internal.confine('app')", "42501");
+                other.fails("ALTER FUNCTION runnel_confined.query_as_" + role + " SECURITY INVOKER", "42501");
+                other.fails(
+                        "CREATE FUNCTION runnel_confined.own() RETURNS integer LANGUAGE sql AS 'SELECT 1'", "42501");
             }
         }
-        service.run("SELECT runnel_internal.release_live_readers()");
+        service.run("SELECT runnel_internal.release_confined()");
         assertThat(service.rows(call)).containsExactly("app1");
         app.run("SELECT runnel.drop_materialized_view('totals')");
-        service.run("SELECT runnel_internal.release_live_readers()");
+        service.run("SELECT runnel_internal.release_confined()");
         service.fails(call, "42883");
     }
 
