@@ -43,12 +43,14 @@ class ArchitectureTest {
                     "definition",
                     Set.of("projection", "refresh", "cdc", "catalog", "postgres", "delta", "parse", "operator", "sql")),
             Map.entry("demo", Set.of("postgres", "sql")),
+            Map.entry("security", Set.of("postgres", "sql")),
             Map.entry(
                     "api",
                     Set.of(
                             "definition",
                             "projection",
                             "rows",
+                            "security",
                             "materialized",
                             "schedule",
                             "refresh",

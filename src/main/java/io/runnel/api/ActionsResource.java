@@ -4,7 +4,9 @@ import io.runnel.catalog.StreamTableStatus;
 import io.runnel.refresh.RefreshReport;
 import io.runnel.refresh.Refresher;
 import io.runnel.refresh.Verification;
+import io.runnel.security.Roles;
 import io.smallrye.mutiny.Uni;
+import jakarta.annotation.security.RolesAllowed;
 import jakarta.ws.rs.DefaultValue;
 import jakarta.ws.rs.POST;
 import jakarta.ws.rs.Path;
@@ -43,21 +45,25 @@ class ActionsResource {
 
     @POST
     @Path("refresh")
+    @RolesAllowed(Roles.OPERATOR)
     @Operation(summary = "Refresh now; answers when done")
     public Uni<Refreshed> refresh(@PathParam("name") String name) {
-        return lookup.find(name)
+        return lookup.findOwn(name)
                 .flatMap(table -> refresher.refresh(table.id()).map(report -> Refreshed.of(table, report)));
     }
 
     @POST
     @Path("verify")
+    @RolesAllowed(Roles.OPERATOR)
     @Operation(summary = "Compare with the query at one snapshot")
     public Uni<Verified> verify(@PathParam("name") String name) {
-        return lookup.find(name).flatMap(table -> refresher.verify(table.id()).map(found -> Verified.of(table, found)));
+        return lookup.findOwn(name)
+                .flatMap(table -> refresher.verify(table.id()).map(found -> Verified.of(table, found)));
     }
 
     @POST
     @Path("reinitialize")
+    @RolesAllowed(Roles.OPERATOR)
     @Operation(summary = "Fill it anew; 202 if that takes longer than the given time")
     public Uni<Response> reinitialize(
             @PathParam("name") String name, @QueryParam("wait") @DefaultValue(WAIT) String wait) {
@@ -66,6 +72,7 @@ class ActionsResource {
 
     @POST
     @Path("pause")
+    @RolesAllowed(Roles.OPERATOR)
     @Operation(summary = "Stop refreshing it")
     public Uni<Response> pause(@PathParam("name") String name, @QueryParam("wait") @DefaultValue(WAIT) String wait) {
         return act(name, wait, commands::pause);
@@ -73,6 +80,7 @@ class ActionsResource {
 
     @POST
     @Path("resume")
+    @RolesAllowed(Roles.OPERATOR)
     @Operation(summary = "Go on refreshing it after a pause or a suspension")
     public Uni<Response> resume(@PathParam("name") String name, @QueryParam("wait") @DefaultValue(WAIT) String wait) {
         return act(name, wait, commands::resume);

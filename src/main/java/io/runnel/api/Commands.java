@@ -3,9 +3,9 @@ package io.runnel.api;
 import io.runnel.catalog.StreamTableStatus;
 import io.runnel.definition.Definitions;
 import io.runnel.definition.Explanation;
-import io.runnel.postgres.Database;
 import io.runnel.postgres.Failure;
 import io.runnel.postgres.Session;
+import io.runnel.security.Acting;
 import io.runnel.sql.Identifier;
 import io.runnel.sql.QualifiedName;
 import io.runnel.sql.Sql;
@@ -39,6 +39,9 @@ class Commands {
     /** Somebody may read the table for hours; the caller is told to come back instead of waiting as long. */
     private static final Sql PATIENCE = Sql.of("SET LOCAL lock_timeout = '10s'");
 
+    /** Lets PostgreSQL ask whether the caller's role may read what a query reads. */
+    private static final Sql CHECK = Sql.of("SELECT FROM runnel_internal.checked_query($1::text)");
+
     private static final String CREATE_INDEX = "CREATE INDEX ON {} ({})";
 
     /** Whether a plain index over exactly these columns is there. */
@@ -54,11 +57,11 @@ class Commands {
                         WHERE place <= indnkeyatts
                         ORDER BY place)) AS present""");
 
-    private final Database database;
+    private final Acting acting;
     private final Definitions definitions;
 
-    Commands(Database database, Definitions definitions) {
-        this.database = database;
+    Commands(Acting acting, Definitions definitions) {
+        this.acting = acting;
         this.definitions = definitions;
     }
 
@@ -87,6 +90,11 @@ class Commands {
 
     Uni<Explanation> validate(String query) {
         return Uni.createFrom().deferred(() -> definitions.validate(Inputs.text("query", query)));
+    }
+
+    /** The same, for somebody who asks only for that: creating it would find out what the caller's role may not read. */
+    Uni<Explanation> validateAsCaller(String query) {
+        return validate(query).call(valid -> transaction(session -> session.query(CHECK, query)));
     }
 
     Uni<Explanation> explain(long id) {
@@ -176,6 +184,6 @@ class Commands {
     }
 
     private <T> Uni<T> transaction(Function<Session, Uni<T>> work) {
-        return database.definition(session -> session.execute(PATIENCE).flatMap(set -> work.apply(session)));
+        return acting.transaction(session -> session.execute(PATIENCE).flatMap(set -> work.apply(session)));
     }
 }

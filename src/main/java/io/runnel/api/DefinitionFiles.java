@@ -2,6 +2,7 @@ package io.runnel.api;
 
 import io.runnel.postgres.Database;
 import io.runnel.postgres.Failure;
+import io.runnel.security.Acting;
 import io.runnel.sql.Sql;
 import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
@@ -47,18 +48,21 @@ class DefinitionFiles {
     private final DefinitionReader reader;
     private final DefinitionCatalog catalog;
     private final DefinitionCommands commands;
+    private final Acting acting;
 
     DefinitionFiles(
             Vertx vertx,
             Database database,
             DefinitionReader reader,
             DefinitionCatalog catalog,
-            DefinitionCommands commands) {
+            DefinitionCommands commands,
+            Acting acting) {
         this.vertx = vertx;
         this.database = database;
         this.reader = reader;
         this.catalog = catalog;
         this.commands = commands;
+        this.acting = acting;
     }
 
     /**
@@ -83,10 +87,10 @@ class DefinitionFiles {
 
     /** One pass. */
     Uni<Outcome> apply(Contents contents, boolean prune) {
-        return database.transaction(session -> session.one(LOCK)
+        return acting.asService(() -> database.transaction(session -> session.one(LOCK)
                 .flatMap(row -> row.orElseThrow().truth("held")
                         ? pass(contents.documents(), prune)
-                        : Uni.createFrom().item(new Outcome(false, 0, 0, List.of()))));
+                        : Uni.createFrom().item(new Outcome(false, 0, 0, List.of())))));
     }
 
     private Uni<Outcome> pass(DefinitionReader.Documents documents, boolean prune) {

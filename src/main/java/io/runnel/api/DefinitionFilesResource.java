@@ -1,6 +1,8 @@
 package io.runnel.api;
 
+import io.runnel.security.Roles;
 import io.smallrye.mutiny.Uni;
+import jakarta.annotation.security.RolesAllowed;
 import jakarta.ws.rs.GET;
 import jakarta.ws.rs.Path;
 import jakarta.ws.rs.Produces;
@@ -31,6 +33,7 @@ class DefinitionFilesResource {
     }
 
     @GET
+    @RolesAllowed(Roles.ADMIN)
     @Operation(
             summary = "Show what definition files have made, and what is wrong with them",
             description = "Problems are those of the last time that the files were applied.")
@@ -68,8 +71,8 @@ class DefinitionFilesResource {
             Instant appliedAt,
 
             @Schema(
-                    description =
-                            "APPLIED; KEPT: the document is gone, what it has made is not; DROPPED: somebody else dropped it")
+                    description = "APPLIED; KEPT: the document is gone, what it has made is not; DROPPED: somebody else"
+                            + " dropped it")
             String state) {
 
         static Definition of(

@@ -1,12 +1,14 @@
 package io.runnel.api;
 
-import io.runnel.postgres.Database;
 import io.runnel.postgres.Failure;
 import io.runnel.projection.EventLog;
 import io.runnel.projection.EventLogs;
+import io.runnel.security.Acting;
+import io.runnel.security.Roles;
 import io.runnel.sql.QualifiedName;
 import io.runnel.sql.Sql;
 import io.smallrye.mutiny.Uni;
+import jakarta.annotation.security.RolesAllowed;
 import jakarta.validation.Valid;
 import jakarta.validation.constraints.NotBlank;
 import jakarta.ws.rs.Consumes;
@@ -23,6 +25,8 @@ import jakarta.ws.rs.core.UriInfo;
 import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.eclipse.microprofile.openapi.annotations.Operation;
 import org.eclipse.microprofile.openapi.annotations.media.Content;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
@@ -43,23 +47,41 @@ class EventLogsResource {
     private static final Sql CREATE = Sql.of("SELECT runnel.create_event_log($1::text, $2::text, $3::text) AS outcome");
     private static final Sql DROP = Sql.of("SELECT FROM runnel.drop_event_log($1::text)");
 
-    private final Database database;
+    /** Those whose table the caller's role may read. */
+    private static final Sql READABLE =
+            Sql.of("SELECT schema_name::text AS schema_name, table_name::text AS table_name FROM runnel.event_logs");
+
+    private final Acting acting;
     private final EventLogs logs;
 
-    EventLogsResource(Database database, EventLogs logs) {
-        this.database = database;
+    EventLogsResource(Acting acting, EventLogs logs) {
+        this.acting = acting;
         this.logs = logs;
     }
 
     @GET
+    @RolesAllowed(Roles.VIEWER)
     @Operation(
             summary = "List the event logs",
             description = "Those that were declared, and those that projections read.")
     public Uni<List<View>> list() {
-        return logs.all().map(all -> all.stream().map(View::of).toList());
+        return readable()
+                .flatMap(readable -> logs.all()
+                        .map(all -> all.stream()
+                                .filter(log -> readable.contains(log.name()))
+                                .map(View::of)
+                                .toList()));
+    }
+
+    private Uni<Set<QualifiedName>> readable() {
+        return acting.transaction(session -> session.query(READABLE))
+                .map(rows -> rows.stream()
+                        .map(row -> QualifiedName.of(row.text("schema_name"), row.text("table_name")))
+                        .collect(Collectors.toSet()));
     }
 
     @POST
+    @RolesAllowed(Roles.ADMIN)
     @Consumes(MediaType.APPLICATION_JSON)
     @Operation(
             summary = "Make a table immutable, or create an event log",
@@ -75,7 +97,7 @@ class EventLogsResource {
     public Uni<Response> create(@Nullable @Valid Request body, @Context UriInfo uri) {
         Request request = Inputs.body(body);
         QualifiedName name = Inputs.name(request.name());
-        return database.definition(session -> session.query(
+        return acting.transaction(session -> session.query(
                         CREATE,
                         name.sql().text(),
                         text("positionColumn", request.positionColumn()),
@@ -90,6 +112,7 @@ class EventLogsResource {
 
     @GET
     @Path("{name}")
+    @RolesAllowed(Roles.VIEWER)
     @Operation(summary = "Show an event log")
     public Uni<View> get(@PathParam("name") String name) {
         return find(Inputs.name(name)).map(View::of);
@@ -97,11 +120,12 @@ class EventLogsResource {
 
     @DELETE
     @Path("{name}")
+    @RolesAllowed(Roles.ADMIN)
     @Operation(summary = "Make the table an ordinary one again", description = "It keeps its rows.")
     @APIResponse(responseCode = "204", description = "Done")
     public Uni<Void> delete(@PathParam("name") String name) {
         return find(Inputs.name(name))
-                .flatMap(log -> database.definition(
+                .flatMap(log -> acting.transaction(
                         session -> session.query(DROP, log.name().sql().text())))
                 .replaceWithVoid();
     }
@@ -111,7 +135,17 @@ class EventLogsResource {
                 .map(found -> found.orElseThrow(() -> new Failure.NotFound(
                         "no-event-log",
                         "event log " + name.display() + " does not exist",
-                        "GET " + PATH + " lists the event logs")));
+                        "GET " + PATH + " lists the event logs")))
+                .call(log -> readable().invoke(readable -> {
+                    if (!readable.contains(log.name())) {
+                        throw new Failure.Forbidden(
+                                "not-permitted",
+                                "the caller's role of the database may not read "
+                                        + log.name().display(),
+                                "",
+                                "GRANT SELECT on it to that role");
+                    }
+                }));
     }
 
     private static @Nullable String text(String property, @Nullable String value) {

@@ -1,14 +1,16 @@
 package io.runnel.api;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.runnel.postgres.Database;
 import io.runnel.postgres.Failure;
 import io.runnel.postgres.Session;
 import io.runnel.projection.EventLogs;
+import io.runnel.security.Acting;
+import io.runnel.security.Roles;
 import io.runnel.sql.QualifiedName;
 import io.runnel.sql.Sql;
 import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
+import jakarta.annotation.security.RolesAllowed;
 import jakarta.validation.Valid;
 import jakarta.validation.constraints.NotBlank;
 import jakarta.validation.constraints.NotNull;
@@ -55,15 +57,16 @@ class EventsResource {
 
     private static final String CONFLICT = "version-conflict";
 
-    private final Database database;
+    private final Acting acting;
     private final EventLogs logs;
 
-    EventsResource(Database database, EventLogs logs) {
-        this.database = database;
+    EventsResource(Acting acting, EventLogs logs) {
+        this.acting = acting;
         this.logs = logs;
     }
 
     @POST
+    @RolesAllowed(Roles.OPERATOR)
     @Consumes(MediaType.APPLICATION_JSON)
     @Operation(
             summary = "Append events",
@@ -91,7 +94,7 @@ class EventsResource {
                         "no-event-log",
                         "event log " + log.display() + " does not exist",
                         "GET " + EventLogsResource.PATH + " lists the event logs")))
-                .flatMap(found -> database.transaction(session -> append(session, log, request.events())))
+                .flatMap(found -> acting.transaction(session -> append(session, log, request.events())))
                 .map(appended -> Response.status(Response.Status.CREATED)
                         .entity(new Appended(appended))
                         .build())

@@ -10,6 +10,7 @@ import io.runnel.rows.Requirement;
 import io.runnel.rows.Requirement.Freshness;
 import io.runnel.rows.Served;
 import io.runnel.rows.ServedTables;
+import io.runnel.security.Acting;
 import io.runnel.sql.QualifiedName;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
@@ -38,16 +39,18 @@ class FreshRows {
     private final PageReader reader;
     private final Tokens tokens;
     private final ObjectMapper json;
+    private final Acting acting;
 
-    FreshRows(ServedTables tables, PageReader reader, Tokens tokens, ObjectMapper json) {
+    FreshRows(ServedTables tables, PageReader reader, Tokens tokens, ObjectMapper json, Acting acting) {
         this.tables = tables;
         this.reader = reader;
         this.tokens = tokens;
         this.json = json;
+        this.acting = acting;
     }
 
     Uni<Response> read(String name, RowsParameters parameters, URI uri) {
-        return tables.find(Inputs.text("name", name), table(name)).flatMap(served -> {
+        return find(name, parameters).flatMap(served -> {
             PageRequest page = parameters.page(served);
             refuseFallback(served, parameters);
             return reader.stored(served, page, parameters.requirement()).flatMap(reading -> {
@@ -57,6 +60,16 @@ class FreshRows {
                 return afterWaiting(served, page, parameters, reading, uri);
             });
         });
+    }
+
+    /** To be read as the caller's role. The query itself is run as its owner's, for those who may see all that it returns. */
+    private Uni<Served> find(String name, RowsParameters parameters) {
+        return acting.caller()
+                .flatMap(caller -> tables.find(Inputs.text("name", name), table(name))
+                        .call(served -> parameters.fallback() == RowsParameters.Fallback.LIVE
+                                ? acting.mayCompute(served.relation())
+                                : Uni.createFrom().voidItem())
+                        .map(served -> caller.databaseRole().map(served::readBy).orElse(served)));
     }
 
     /** The name as that of a table; a projection's may be none. */

@@ -9,6 +9,7 @@ import io.runnel.postgres.Row;
 import io.runnel.postgres.Session;
 import io.runnel.projection.ProjectionStatus;
 import io.runnel.projection.Projections;
+import io.runnel.security.Acting;
 import io.runnel.sql.QualifiedName;
 import io.runnel.sql.Sql;
 import io.smallrye.mutiny.Uni;
@@ -18,6 +19,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.Stream;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 
@@ -51,20 +53,37 @@ class Graph {
     private final Statuses statuses;
     private final MaterializedViews views;
     private final Projections projections;
+    private final Acting acting;
 
-    Graph(Database database, Statuses statuses, MaterializedViews views, Projections projections) {
+    Graph(Database database, Statuses statuses, MaterializedViews views, Projections projections, Acting acting) {
         this.database = database;
         this.statuses = statuses;
         this.views = views;
         this.projections = projections;
+        this.acting = acting;
     }
 
     Uni<View> read() {
         return Uni.combine()
                 .all()
-                .unis(statuses.all(), views.summaries(), projections.all(), database.session(Graph::edges))
+                .unis(
+                        statuses.all(),
+                        views.summaries(),
+                        projections.all(),
+                        database.session(Graph::edges),
+                        acting.visible())
                 .asTuple()
-                .map(all -> view(all.getItem1(), all.getItem2(), all.getItem3(), all.getItem4()));
+                .map(all -> view(
+                        all.getItem1().stream()
+                                .filter(table -> all.getItem5().includes(Lookup.KIND, table.id()))
+                                .toList(),
+                        all.getItem2().stream()
+                                .filter(view -> all.getItem5().includes(MaterializedViewCommands.KIND, view.id()))
+                                .toList(),
+                        all.getItem3().stream()
+                                .filter(projection -> all.getItem5().includes(ProjectionLookup.KIND, projection.id()))
+                                .toList(),
+                        all.getItem4()));
     }
 
     private static Uni<Rows> edges(Session session) {
@@ -83,13 +102,19 @@ class Graph {
         tables.forEach(table -> add(nodes, table.name().display(), "stream-table", table.status()));
         managed.forEach(view -> add(nodes, view.name().display(), "materialized-view", view.status()));
         projected.forEach(projection -> add(nodes, projection.name(), "projection", projection.status()));
+        Set<String> shown = Set.copyOf(nodes.keySet());
         List<Edge> edges = new ArrayList<>();
         for (Row row :
                 Stream.concat(rows.tables().stream(), rows.views().stream()).toList()) {
-            String from = source(nodes, name(row, "source_schema", "source_name"));
-            edges.add(new Edge(from, name(row, "schema_name", "table_name"), row.truth("captured")));
+            String reader = name(row, "schema_name", "table_name");
+            if (shown.contains(reader)) {
+                String from = source(nodes, name(row, "source_schema", "source_name"));
+                edges.add(new Edge(from, reader, row.truth("captured")));
+            }
         }
-        for (Row row : rows.projections()) {
+        for (Row row : rows.projections().stream()
+                .filter(row -> shown.contains(row.text("name")))
+                .toList()) {
             String table = source(nodes, name(row, "schema_name", "table_name"));
             edges.add(
                     row.truth("log")

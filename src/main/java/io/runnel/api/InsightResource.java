@@ -3,7 +3,9 @@ package io.runnel.api;
 import io.runnel.catalog.Freshnesses;
 import io.runnel.catalog.StreamTableStatus;
 import io.runnel.definition.Explanation;
+import io.runnel.security.Roles;
 import io.smallrye.mutiny.Uni;
+import jakarta.annotation.security.RolesAllowed;
 import jakarta.ws.rs.DefaultValue;
 import jakarta.ws.rs.GET;
 import jakarta.ws.rs.Path;
@@ -32,7 +34,6 @@ import org.jspecify.annotations.Nullable;
 class InsightResource {
 
     private static final int HISTORY_ROWS_MAX = 1_000;
-    private static final String KIND = "STREAM_TABLE";
 
     private final Lookup lookup;
     private final Commands commands;
@@ -50,6 +51,7 @@ class InsightResource {
 
     @GET
     @Path("explain")
+    @RolesAllowed(Roles.VIEWER)
     @Operation(summary = "Show how it is maintained, and why not differentially")
     public Uni<Explanation> explain(@PathParam("name") String name) {
         return lookup.find(name).flatMap(table -> commands.explain(table.id()));
@@ -57,6 +59,7 @@ class InsightResource {
 
     @GET
     @Path("history")
+    @RolesAllowed(Roles.VIEWER)
     @Operation(summary = "List its refreshes, the latest first")
     public Uni<List<History.Entry>> history(
             @PathParam("name") String name, @QueryParam("limit") @DefaultValue("100") String limit) {
@@ -66,6 +69,7 @@ class InsightResource {
 
     @GET
     @Path("freshness")
+    @RolesAllowed(Roles.VIEWER)
     @Operation(
             summary = "Tell how far behind it is, and whether it includes a transaction",
             description = "With a token, waits until the table includes it, but no longer than the given time, and"
@@ -84,7 +88,11 @@ class InsightResource {
         Duration limit = Inputs.waiting(wait);
         return lookup.find(name)
                 .flatMap(table -> tokens.answer(
-                                KIND, table.id(), token, limit, table.status().equals("ACTIVE"))
+                                Lookup.KIND,
+                                table.id(),
+                                token,
+                                limit,
+                                table.status().equals("ACTIVE"))
                         .flatMap(included -> measure(table, included)));
     }
 

@@ -2,8 +2,8 @@ package io.runnel.api;
 
 import io.runnel.materialized.MaterializedViewStatus;
 import io.runnel.materialized.MaterializedViews;
-import io.runnel.postgres.Database;
 import io.runnel.postgres.Failure;
+import io.runnel.security.Acting;
 import io.runnel.sql.QualifiedName;
 import io.runnel.sql.Sql;
 import io.smallrye.mutiny.Uni;
@@ -34,11 +34,13 @@ class MaterializedViewCommands {
     /** Somebody may read the view for hours; the caller is told to come back instead of waiting as long. */
     private static final Sql PATIENCE = Sql.of("SET LOCAL lock_timeout = '10s'");
 
-    private final Database database;
+    static final String KIND = "MATERIALIZED_VIEW";
+
+    private final Acting acting;
     private final MaterializedViews views;
 
-    MaterializedViewCommands(Database database, MaterializedViews views) {
-        this.database = database;
+    MaterializedViewCommands(Acting acting, MaterializedViews views) {
+        this.acting = acting;
         this.views = views;
     }
 
@@ -48,7 +50,8 @@ class MaterializedViewCommands {
                         "no-materialized-view",
                         "materialized view " + name.display() + " is not managed",
                         "GET " + MaterializedViewsResource.PATH
-                                + " lists those that are; POST one without a query to manage it")));
+                                + " lists those that are; POST one without a query to manage it")))
+                .call(view -> acting.mayRead(KIND, view.id()));
     }
 
     Uni<Void> define(QualifiedName name, MaterializedViewRequest request) {
@@ -94,12 +97,12 @@ class MaterializedViewCommands {
 
     /** @return the number of the request */
     Uni<Long> refresh(QualifiedName name) {
-        return database.definition(session -> session.one(REFRESH, name.sql().text()))
+        return acting.transaction(session -> session.one(REFRESH, name.sql().text()))
                 .map(row -> row.orElseThrow().number("request"));
     }
 
     private Uni<Void> call(Sql function, @Nullable Object... values) {
-        return database.definition(session -> session.execute(PATIENCE).flatMap(set -> session.query(function, values)))
+        return acting.transaction(session -> session.execute(PATIENCE).flatMap(set -> session.query(function, values)))
                 .replaceWithVoid();
     }
 

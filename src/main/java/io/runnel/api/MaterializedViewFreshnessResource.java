@@ -3,7 +3,9 @@ package io.runnel.api;
 import io.runnel.materialized.MaterializedViews;
 import io.runnel.materialized.ViewFreshness;
 import io.runnel.postgres.Failure;
+import io.runnel.security.Roles;
 import io.smallrye.mutiny.Uni;
+import jakarta.annotation.security.RolesAllowed;
 import jakarta.ws.rs.DefaultValue;
 import jakarta.ws.rs.GET;
 import jakarta.ws.rs.Path;
@@ -43,6 +45,7 @@ class MaterializedViewFreshnessResource {
     }
 
     @GET
+    @RolesAllowed(Roles.VIEWER)
     @Operation(
             summary = "Tell how far behind it is, in seconds and statements, and whether it includes a transaction",
             description =

@@ -3,8 +3,11 @@ package io.runnel.api;
 import io.runnel.materialized.MaterializedViewStatus;
 import io.runnel.materialized.MaterializedViews;
 import io.runnel.postgres.Failure;
+import io.runnel.security.Acting;
+import io.runnel.security.Roles;
 import io.runnel.sql.QualifiedName;
 import io.smallrye.mutiny.Uni;
+import jakarta.annotation.security.RolesAllowed;
 import jakarta.validation.Valid;
 import jakarta.ws.rs.Consumes;
 import jakarta.ws.rs.DELETE;
@@ -47,20 +50,30 @@ class MaterializedViewsResource {
     private final MaterializedViews views;
     private final MaterializedViewCommands commands;
     private final Polling polling;
+    private final Acting acting;
 
-    MaterializedViewsResource(MaterializedViews views, MaterializedViewCommands commands, Polling polling) {
+    MaterializedViewsResource(
+            MaterializedViews views, MaterializedViewCommands commands, Polling polling, Acting acting) {
         this.views = views;
         this.commands = commands;
         this.polling = polling;
+        this.acting = acting;
     }
 
     @GET
+    @RolesAllowed(Roles.VIEWER)
     @Operation(summary = "List all managed materialized views")
     public Uni<List<MaterializedViewView>> list() {
-        return views.all().map(all -> all.stream().map(MaterializedViewView::of).toList());
+        return acting.visible()
+                .flatMap(readable -> views.all()
+                        .map(all -> all.stream()
+                                .filter(view -> readable.includes(MaterializedViewCommands.KIND, view.id()))
+                                .map(MaterializedViewView::of)
+                                .toList()));
     }
 
     @POST
+    @RolesAllowed(Roles.ADMIN)
     @Consumes(MediaType.APPLICATION_JSON)
     @Operation(
             summary = "Create a materialized view, or adopt one",
@@ -97,6 +110,7 @@ class MaterializedViewsResource {
 
     @GET
     @Path("{name}")
+    @RolesAllowed(Roles.VIEWER)
     @Operation(summary = "Show a managed materialized view")
     public Uni<MaterializedViewView> get(@PathParam("name") String name) {
         return commands.find(Inputs.name(name)).map(MaterializedViewView::of);
@@ -104,6 +118,7 @@ class MaterializedViewsResource {
 
     @PATCH
     @Path("{name}")
+    @RolesAllowed(Roles.ADMIN)
     @Consumes({MediaType.APPLICATION_JSON, "application/merge-patch+json"})
     @Operation(summary = "Alter its schedules or settings")
     public Uni<MaterializedViewView> patch(
@@ -114,6 +129,7 @@ class MaterializedViewsResource {
 
     @DELETE
     @Path("{name}")
+    @RolesAllowed(Roles.ADMIN)
     @Operation(
             summary = "End its refreshes, and drop it",
             description = "A view that was adopted stays, and one that was created here goes, unless told otherwise.")
@@ -127,6 +143,7 @@ class MaterializedViewsResource {
 
     @POST
     @Path("{name}/refresh")
+    @RolesAllowed(Roles.OPERATOR)
     @Operation(
             summary = "Refresh it now, whether or not anything has changed",
             description = "202 if that takes longer than the given time.")
@@ -166,6 +183,7 @@ class MaterializedViewsResource {
 
     @POST
     @Path("{name}/pause")
+    @RolesAllowed(Roles.OPERATOR)
     @Operation(summary = "Stop refreshing it")
     public Uni<MaterializedViewView> pause(@PathParam("name") String name) {
         return act(name, commands::pause);
@@ -173,6 +191,7 @@ class MaterializedViewsResource {
 
     @POST
     @Path("{name}/resume")
+    @RolesAllowed(Roles.OPERATOR)
     @Operation(summary = "Go on refreshing it after a pause or errors")
     public Uni<MaterializedViewView> resume(@PathParam("name") String name) {
         return act(name, commands::resume);
@@ -180,6 +199,7 @@ class MaterializedViewsResource {
 
     @GET
     @Path("{name}/history")
+    @RolesAllowed(Roles.VIEWER)
     @Operation(summary = "List its refreshes, the latest first", description = "The last 1,000 are kept.")
     public Uni<List<MaterializedViews.Refresh>> history(
             @PathParam("name") String name, @QueryParam("limit") @DefaultValue("100") String limit) {

@@ -5,7 +5,11 @@ import com.fasterxml.jackson.core.JsonLocation;
 import com.fasterxml.jackson.databind.JsonMappingException;
 import com.fasterxml.jackson.databind.exc.MismatchedInputException;
 import com.fasterxml.jackson.databind.exc.UnrecognizedPropertyException;
+import io.quarkus.security.AuthenticationFailedException;
+import io.quarkus.security.ForbiddenException;
+import io.quarkus.security.UnauthorizedException;
 import io.runnel.postgres.Failure;
+import io.runnel.security.Roles;
 import jakarta.validation.ConstraintViolation;
 import jakarta.validation.ConstraintViolationException;
 import jakarta.validation.Path;
@@ -31,21 +35,47 @@ class ProblemMappers {
     Response failure(Failure failure) {
         Problem problem = Problem.of(failure);
         if (failure instanceof Failure.Internal) {
-            LOG.errorf(
-                    failure,
-                    "request failed: code=%s detail=%s instance=%s",
-                    failure.code(),
-                    failure.detail(),
-                    problem.instance());
+            LOG.errorf(placeOf(failure), "request failed: code=%s instance=%s", failure.code(), problem.instance());
         } else if (failure instanceof Failure.Unavailable) {
             LOG.warnf(
                     "request refused: code=%s message=%s detail=%s",
-                    failure.code(), failure.message(), failure.detail());
+                    failure.code(), failure.message(), failure.code().startsWith("postgres-") ? "" : failure.detail());
             return Response.fromResponse(problem.response())
                     .header(HttpHeaders.RETRY_AFTER, RETRY_AFTER_SECONDS)
                     .build();
         }
         return problem.response();
+    }
+
+    /** The stack without what PostgreSQL has said, which may quote rows. */
+    private static Throwable placeOf(Failure failure) {
+        Throwable place = new IllegalStateException(failure.code());
+        place.setStackTrace(failure.getStackTrace());
+        return place;
+    }
+
+    @ServerExceptionMapper({UnauthorizedException.class, AuthenticationFailedException.class})
+    Response unauthorized(SecurityException thrown) {
+        Problem problem = Problem.of(
+                Response.Status.UNAUTHORIZED,
+                "unauthorized",
+                thrown instanceof AuthenticationFailedException
+                        ? "the key or token is not valid"
+                        : "a key or token is missing",
+                "send a key as X-API-Key, or a token as Authorization: Bearer");
+        return Response.fromResponse(problem.response())
+                .header(HttpHeaders.WWW_AUTHENTICATE, Roles.CHALLENGE)
+                .build();
+    }
+
+    @ServerExceptionMapper
+    Response forbidden(ForbiddenException thrown) {
+        return Problem.of(
+                        Response.Status.FORBIDDEN,
+                        "forbidden",
+                        "the caller's role is not allowed to do this",
+                        "the README tells which role each request needs")
+                .response();
     }
 
     @ServerExceptionMapper

@@ -2,7 +2,7 @@ package io.runnel.api;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import io.runnel.postgres.Database;
+import io.runnel.security.Acting;
 import io.runnel.sql.Sql;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
@@ -44,11 +44,11 @@ class ProjectionCommands {
     private static final Sql RETRY = Sql.of("SELECT runnel.retry_dead_letters($1::text, $2::bigint) AS retried");
     private static final Sql DISMISS = Sql.of("SELECT FROM runnel.dismiss_dead_letter($1::text, $2::bigint)");
 
-    private final Database database;
+    private final Acting acting;
     private final ObjectMapper json;
 
-    ProjectionCommands(Database database, ObjectMapper json) {
-        this.database = database;
+    ProjectionCommands(Acting acting, ObjectMapper json) {
+        this.acting = acting;
         this.json = json;
     }
 
@@ -131,7 +131,7 @@ class ProjectionCommands {
 
     /** @return the number of the replay */
     Uni<Long> replay(String name, ProjectionRequest.Selection selection) {
-        return database.definition(session -> session.one(
+        return acting.transaction(session -> session.one(
                         REPLAY,
                         name,
                         texts("types", selection.types()),
@@ -147,7 +147,7 @@ class ProjectionCommands {
 
     /** @param position that of one dead letter; null for all */
     Uni<Long> retry(String name, @Nullable Long position) {
-        return database.definition(session -> session.one(RETRY, name, position))
+        return acting.transaction(session -> session.one(RETRY, name, position))
                 .map(row -> row.orElseThrow().number("retried"));
     }
 
@@ -156,7 +156,7 @@ class ProjectionCommands {
     }
 
     private Uni<Void> call(Sql function, @Nullable Object... values) {
-        return database.definition(session -> session.query(function, values)).replaceWithVoid();
+        return acting.transaction(session -> session.query(function, values)).replaceWithVoid();
     }
 
     private @Nullable String handlers(@Nullable List<ProjectionRequest.Handler> handlers) {

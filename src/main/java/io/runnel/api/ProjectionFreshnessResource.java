@@ -3,7 +3,9 @@ package io.runnel.api;
 import io.runnel.postgres.Failure;
 import io.runnel.projection.ProjectionFreshness;
 import io.runnel.projection.Projections;
+import io.runnel.security.Roles;
 import io.smallrye.mutiny.Uni;
+import jakarta.annotation.security.RolesAllowed;
 import jakarta.ws.rs.DefaultValue;
 import jakarta.ws.rs.GET;
 import jakarta.ws.rs.Path;
@@ -43,6 +45,7 @@ class ProjectionFreshnessResource {
     }
 
     @GET
+    @RolesAllowed(Roles.VIEWER)
     @Operation(
             summary = "Tell how far behind it is, and whether it includes a transaction",
             description = "With a token, waits until all events that the token sees are handled or dead letters, but no"

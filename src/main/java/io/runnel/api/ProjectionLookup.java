@@ -3,6 +3,7 @@ package io.runnel.api;
 import io.runnel.postgres.Failure;
 import io.runnel.projection.ProjectionStatus;
 import io.runnel.projection.Projections;
+import io.runnel.security.Acting;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
 
@@ -10,10 +11,14 @@ import jakarta.enterprise.context.ApplicationScoped;
 @ApplicationScoped
 class ProjectionLookup {
 
-    private final Projections projections;
+    static final String KIND = "PROJECTION";
 
-    ProjectionLookup(Projections projections) {
+    private final Projections projections;
+    private final Acting acting;
+
+    ProjectionLookup(Projections projections, Acting acting) {
         this.projections = projections;
+        this.acting = acting;
     }
 
     Uni<ProjectionStatus> find(String name) {
@@ -22,6 +27,7 @@ class ProjectionLookup {
                 .map(found -> found.orElseThrow(() -> new Failure.NotFound(
                         "no-projection",
                         "projection " + name + " does not exist",
-                        "GET " + ProjectionsResource.PATH + " lists the projections")));
+                        "GET " + ProjectionsResource.PATH + " lists the projections")))
+                .call(found -> acting.mayRead(KIND, found.id()));
     }
 }

@@ -3,7 +3,10 @@ package io.runnel.api;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.runnel.projection.ProjectionStatus;
 import io.runnel.projection.Projections;
+import io.runnel.security.Acting;
+import io.runnel.security.Roles;
 import io.smallrye.mutiny.Uni;
+import jakarta.annotation.security.RolesAllowed;
 import jakarta.validation.Valid;
 import jakarta.ws.rs.Consumes;
 import jakarta.ws.rs.DELETE;
@@ -40,26 +43,36 @@ class ProjectionsResource {
     private final ProjectionLookup lookup;
     private final ProjectionCommands commands;
     private final ObjectMapper json;
+    private final Acting acting;
 
     ProjectionsResource(
-            Projections projections, ProjectionLookup lookup, ProjectionCommands commands, ObjectMapper json) {
+            Projections projections,
+            ProjectionLookup lookup,
+            ProjectionCommands commands,
+            ObjectMapper json,
+            Acting acting) {
         this.projections = projections;
         this.lookup = lookup;
         this.commands = commands;
         this.json = json;
+        this.acting = acting;
     }
 
     @GET
+    @RolesAllowed(Roles.VIEWER)
     @Operation(summary = "List all projections")
     public Uni<List<ProjectionView>> list() {
-        return projections
-                .all()
-                .map(all -> all.stream()
-                        .map(status -> ProjectionView.of(status, json))
-                        .toList());
+        return acting.visible()
+                .flatMap(readable -> projections
+                        .all()
+                        .map(all -> all.stream()
+                                .filter(status -> readable.includes(ProjectionLookup.KIND, status.id()))
+                                .map(status -> ProjectionView.of(status, json))
+                                .toList()));
     }
 
     @POST
+    @RolesAllowed(Roles.ADMIN)
     @Consumes(MediaType.APPLICATION_JSON)
     @Operation(
             summary = "Create a projection",
@@ -88,6 +101,7 @@ class ProjectionsResource {
 
     @GET
     @Path("{name}")
+    @RolesAllowed(Roles.VIEWER)
     @Operation(summary = "Show a projection")
     public Uni<ProjectionView> get(@PathParam("name") String name) {
         return lookup.find(name).map(status -> ProjectionView.of(status, json));
@@ -95,6 +109,7 @@ class ProjectionsResource {
 
     @PATCH
     @Path("{name}")
+    @RolesAllowed(Roles.ADMIN)
     @Consumes({MediaType.APPLICATION_JSON, "application/merge-patch+json"})
     @Operation(
             summary = "Alter the handlers or settings of a projection",
@@ -107,6 +122,7 @@ class ProjectionsResource {
 
     @DELETE
     @Path("{name}")
+    @RolesAllowed(Roles.ADMIN)
     @Operation(summary = "Drop a projection", description = "Its target tables stay.")
     @APIResponse(responseCode = "204", description = "Dropped")
     public Uni<Void> delete(@PathParam("name") String name) {
@@ -115,6 +131,7 @@ class ProjectionsResource {
 
     @POST
     @Path("{name}/pause")
+    @RolesAllowed(Roles.OPERATOR)
     @Operation(summary = "Stop handling events")
     public Uni<ProjectionView> pause(@PathParam("name") String name) {
         return act(name, commands::pause);
@@ -122,6 +139,7 @@ class ProjectionsResource {
 
     @POST
     @Path("{name}/resume")
+    @RolesAllowed(Roles.OPERATOR)
     @Operation(summary = "Go on after a pause or an error")
     public Uni<ProjectionView> resume(@PathParam("name") String name) {
         return act(name, commands::resume);

@@ -2,7 +2,10 @@ package io.runnel.api;
 
 import io.runnel.catalog.ReadModel;
 import io.runnel.catalog.ReadModels;
+import io.runnel.security.Acting;
+import io.runnel.security.Roles;
 import io.smallrye.mutiny.Uni;
+import jakarta.annotation.security.RolesAllowed;
 import jakarta.ws.rs.GET;
 import jakarta.ws.rs.Path;
 import jakarta.ws.rs.PathParam;
@@ -35,20 +38,29 @@ class ReadModelsResource {
 
     private final ReadModels models;
     private final FreshRows rows;
+    private final Acting acting;
 
-    ReadModelsResource(ReadModels models, FreshRows rows) {
+    ReadModelsResource(ReadModels models, FreshRows rows, Acting acting) {
+        this.acting = acting;
         this.models = models;
         this.rows = rows;
     }
 
     @GET
+    @RolesAllowed(Roles.VIEWER)
     @Operation(summary = "List the read models of all kinds")
     public Uni<List<View>> list() {
-        return models.all().map(all -> all.stream().map(View::of).toList());
+        return acting.visible()
+                .flatMap(readable -> models.all()
+                        .map(all -> all.stream()
+                                .filter(model -> readable.includes(model.kind(), model.id()))
+                                .map(View::of)
+                                .toList()));
     }
 
     @GET
     @Path("{name}/rows")
+    @RolesAllowed(Roles.VIEWER)
     @Operation(
             summary = "Read rows, as fresh as they must be",
             description =

@@ -5,7 +5,9 @@ import io.runnel.postgres.Failure;
 import io.runnel.projection.ProjectionStatus;
 import io.runnel.projection.Projections;
 import io.runnel.projection.Rebuild;
+import io.runnel.security.Roles;
 import io.smallrye.mutiny.Uni;
+import jakarta.annotation.security.RolesAllowed;
 import jakarta.validation.Valid;
 import jakarta.ws.rs.Consumes;
 import jakarta.ws.rs.DELETE;
@@ -57,6 +59,7 @@ class RebuildResource {
     }
 
     @POST
+    @RolesAllowed(Roles.ADMIN)
     @Consumes(MediaType.APPLICATION_JSON)
     @Operation(
             summary = "Empty the target tables and handle all events again, or rebuild them side by side",
@@ -81,6 +84,7 @@ class RebuildResource {
 
     /** Without a body, in place; any other body than JSON would be ignored, and the tables emptied all the same. */
     @POST
+    @RolesAllowed(Roles.ADMIN)
     @Operation(hidden = true)
     public Uni<Response> rebuild(@PathParam("name") String name, @Context HttpHeaders headers) {
         if (headers.getLength() > 0 || headers.getHeaderString("Transfer-Encoding") != null) {
@@ -90,12 +94,14 @@ class RebuildResource {
     }
 
     @GET
+    @RolesAllowed(Roles.VIEWER)
     @Operation(summary = "Show how far the side-by-side rebuild is")
     public Uni<Rebuild> get(@PathParam("name") String name) {
         return lookup.find(name).map(ProjectionStatus::name).flatMap(this::find);
     }
 
     @DELETE
+    @RolesAllowed(Roles.ADMIN)
     @Operation(
             summary = "Cancel the side-by-side rebuild",
             description = "Before it has taken its place, without a trace. A roll-back that is under way is given up.")
@@ -105,6 +111,7 @@ class RebuildResource {
 
     @POST
     @Path("roll-back")
+    @RolesAllowed(Roles.ADMIN)
     @Operation(summary = "Exchange the rebuild and the previous version, which is kept up to date, again")
     public Uni<Response> rollBack(@PathParam("name") String name, @QueryParam("wait") @DefaultValue(WAIT) String wait) {
         Duration limit = Inputs.waiting(wait);
@@ -113,6 +120,7 @@ class RebuildResource {
 
     @POST
     @Path("resume")
+    @RolesAllowed(Roles.OPERATOR)
     @Operation(summary = "Go on with the side-by-side rebuild after an error")
     public Uni<Response> resume(@PathParam("name") String name, @QueryParam("wait") @DefaultValue(WAIT) String wait) {
         Duration limit = Inputs.waiting(wait);
@@ -121,6 +129,7 @@ class RebuildResource {
 
     @POST
     @Path("finish")
+    @RolesAllowed(Roles.ADMIN)
     @Operation(summary = "Give the version up that is not in use")
     public Uni<Void> finish(@PathParam("name") String name) {
         return act(name, commands::finishRebuild).replaceWithVoid();

@@ -4,7 +4,9 @@ import io.runnel.postgres.Failure;
 import io.runnel.projection.DeadLetter;
 import io.runnel.projection.Projections;
 import io.runnel.projection.Replay;
+import io.runnel.security.Roles;
 import io.smallrye.mutiny.Uni;
+import jakarta.annotation.security.RolesAllowed;
 import jakarta.ws.rs.Consumes;
 import jakarta.ws.rs.DELETE;
 import jakarta.ws.rs.DefaultValue;
@@ -48,6 +50,7 @@ class ReplaysResource {
 
     @POST
     @Path("replay")
+    @RolesAllowed(Roles.OPERATOR)
     @Consumes(MediaType.APPLICATION_JSON)
     @Operation(
             summary = "Handle events once more: all, or those of some types, of one entity, from a position or time on",
@@ -69,6 +72,7 @@ class ReplaysResource {
 
     @GET
     @Path("replays")
+    @RolesAllowed(Roles.VIEWER)
     @Operation(summary = "List its replays, the latest first")
     public Uni<List<Replay>> replays(
             @PathParam("name") String name, @QueryParam("limit") @DefaultValue("100") String limit) {
@@ -78,6 +82,7 @@ class ReplaysResource {
 
     @DELETE
     @Path("replays/{id}")
+    @RolesAllowed(Roles.OPERATOR)
     @Operation(summary = "End a replay where it is")
     public Uni<Void> cancel(@PathParam("name") String name, @PathParam("id") String id) {
         long number = Inputs.number("id", id, 1, Long.MAX_VALUE);
@@ -86,6 +91,7 @@ class ReplaysResource {
 
     @GET
     @Path("dead-letters")
+    @RolesAllowed(Roles.VIEWER)
     @Operation(summary = "List the events that were put aside, in the order of their positions")
     public Uni<List<DeadLetter>> deadLetters(
             @PathParam("name") String name, @QueryParam("limit") @DefaultValue("100") String limit) {
@@ -95,6 +101,7 @@ class ReplaysResource {
 
     @POST
     @Path("dead-letters/retry")
+    @RolesAllowed(Roles.OPERATOR)
     @Operation(summary = "Try all failed events again, and those that wait behind them")
     public Uni<Retried> retryAll(@PathParam("name") String name) {
         return lookup.find(name)
@@ -104,6 +111,7 @@ class ReplaysResource {
 
     @POST
     @Path("dead-letters/{position}/retry")
+    @RolesAllowed(Roles.OPERATOR)
     @Operation(summary = "Try a failed event again, and those that wait behind it")
     public Uni<Retried> retry(@PathParam("name") String name, @PathParam("position") String position) {
         long number = Inputs.number("position", position, Long.MIN_VALUE, Long.MAX_VALUE);
@@ -114,6 +122,7 @@ class ReplaysResource {
 
     @DELETE
     @Path("dead-letters/{position}")
+    @RolesAllowed(Roles.OPERATOR)
     @Operation(summary = "Give a failed event up; those that wait behind it are handled")
     public Uni<Void> dismiss(@PathParam("name") String name, @PathParam("position") String position) {
         long number = Inputs.number("position", position, Long.MIN_VALUE, Long.MAX_VALUE);

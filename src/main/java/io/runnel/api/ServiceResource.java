@@ -11,8 +11,11 @@ import io.runnel.materialized.MaterializedViews;
 import io.runnel.postgres.Connectivity;
 import io.runnel.projection.ProjectionStatus;
 import io.runnel.projection.Projections;
+import io.runnel.security.Acting;
+import io.runnel.security.Roles;
 import io.runnel.sql.QualifiedName;
 import io.smallrye.mutiny.Uni;
+import jakarta.annotation.security.RolesAllowed;
 import jakarta.validation.Valid;
 import jakarta.ws.rs.Consumes;
 import jakarta.ws.rs.GET;
@@ -22,6 +25,7 @@ import jakarta.ws.rs.Produces;
 import jakarta.ws.rs.core.MediaType;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
@@ -49,6 +53,7 @@ class ServiceResource {
     private final Graph graph;
     private final Connectivity connectivity;
     private final String version;
+    private final Acting acting;
 
     ServiceResource(
             Commands commands,
@@ -59,6 +64,7 @@ class ServiceResource {
             CapturedSources sources,
             Graph graph,
             Connectivity connectivity,
+            Acting acting,
             @ConfigProperty(name = "quarkus.application.version", defaultValue = "unknown") String version) {
         this.commands = commands;
         this.statuses = statuses;
@@ -69,29 +75,39 @@ class ServiceResource {
         this.graph = graph;
         this.connectivity = connectivity;
         this.version = version;
+        this.acting = acting;
     }
 
     @POST
     @Path("validate")
+    @RolesAllowed(Roles.VIEWER)
     @Consumes(MediaType.APPLICATION_JSON)
     @Operation(summary = "Tell how a query would be maintained, without creating anything")
     public Uni<Explanation> validate(@Nullable @Valid ValidateRequest body) {
-        return commands.validate(Inputs.body(body).query());
+        return commands.validateAsCaller(Inputs.body(body).query());
     }
 
     @GET
     @Path("status")
+    @RolesAllowed(Roles.VIEWER)
     @Operation(summary = "Show the whole service")
     public Uni<Status> status() {
         return Uni.combine()
                 .all()
-                .unis(statuses.all(), sources.all(), projections.all(), views.all())
+                .unis(statuses.all(), sources.all(), projections.all(), views.all(), acting.visible())
                 .asTuple()
                 .map(all -> {
-                    List<StreamTableStatus> tables = all.getItem1();
+                    Acting.Visible readable = all.getItem5();
+                    List<StreamTableStatus> tables = all.getItem1().stream()
+                            .filter(table -> readable.includes(Lookup.KIND, table.id()))
+                            .toList();
                     List<CapturedSource> captured = all.getItem2();
-                    List<ProjectionStatus> projected = all.getItem3();
-                    List<MaterializedViewStatus> managed = all.getItem4();
+                    List<ProjectionStatus> projected = all.getItem3().stream()
+                            .filter(projection -> readable.includes(ProjectionLookup.KIND, projection.id()))
+                            .toList();
+                    List<MaterializedViewStatus> managed = all.getItem4().stream()
+                            .filter(view -> readable.includes(MaterializedViewCommands.KIND, view.id()))
+                            .toList();
                     return new Status(
                             version,
                             connectivity.listenerConnected(),
@@ -127,6 +143,7 @@ class ServiceResource {
 
     @GET
     @Path("graph")
+    @RolesAllowed(Roles.VIEWER)
     @Operation(summary = "Show which read model reads what")
     public Uni<Graph.View> graph() {
         return graph.read();
@@ -134,9 +151,24 @@ class ServiceResource {
 
     @GET
     @Path("sources")
+    @RolesAllowed(Roles.VIEWER)
     @Operation(summary = "List the tables whose changes are captured")
     public Uni<List<SourceView>> sources() {
-        return sources.all().map(all -> all.stream().map(SourceView::of).toList());
+        return Uni.combine()
+                .all()
+                .unis(sources.all(), statuses.all(), acting.visible())
+                .asTuple()
+                .map(all -> {
+                    Set<QualifiedName> readable = all.getItem2().stream()
+                            .filter(table -> all.getItem3().includes(Lookup.KIND, table.id()))
+                            .map(StreamTableStatus::name)
+                            .collect(Collectors.toSet());
+                    return all.getItem1().stream()
+                            .filter(source -> all.getItem3().everything()
+                                    || source.dependants().stream().anyMatch(readable::contains))
+                            .map(source -> SourceView.of(source, readable))
+                            .toList();
+                });
     }
 
     record Status(
@@ -179,13 +211,16 @@ class ServiceResource {
 
             List<String> dependants) {
 
-        static SourceView of(CapturedSource source) {
+        static SourceView of(CapturedSource source, Set<QualifiedName> readable) {
             return new SourceView(
                     source.id(),
                     source.name().display(),
                     source.rows(),
                     source.bytes(),
-                    source.dependants().stream().map(QualifiedName::display).toList());
+                    source.dependants().stream()
+                            .filter(readable::contains)
+                            .map(QualifiedName::display)
+                            .toList());
         }
     }
 }

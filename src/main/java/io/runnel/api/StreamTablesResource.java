@@ -3,8 +3,11 @@ package io.runnel.api;
 import io.runnel.catalog.Statuses;
 import io.runnel.catalog.StreamTableStatus;
 import io.runnel.postgres.Failure;
+import io.runnel.security.Acting;
+import io.runnel.security.Roles;
 import io.runnel.sql.QualifiedName;
 import io.smallrye.mutiny.Uni;
+import jakarta.annotation.security.RolesAllowed;
 import jakarta.validation.Valid;
 import jakarta.ws.rs.Consumes;
 import jakarta.ws.rs.DELETE;
@@ -50,21 +53,30 @@ class StreamTablesResource {
     private final Lookup lookup;
     private final Commands commands;
     private final Polling polling;
+    private final Acting acting;
 
-    StreamTablesResource(Statuses statuses, Lookup lookup, Commands commands, Polling polling) {
+    StreamTablesResource(Statuses statuses, Lookup lookup, Commands commands, Polling polling, Acting acting) {
         this.statuses = statuses;
         this.lookup = lookup;
         this.commands = commands;
         this.polling = polling;
+        this.acting = acting;
     }
 
     @GET
+    @RolesAllowed(Roles.VIEWER)
     @Operation(summary = "List all stream tables")
     public Uni<List<StreamTableView>> list() {
-        return statuses.all().map(all -> all.stream().map(StreamTableView::of).toList());
+        return acting.visible()
+                .flatMap(readable -> statuses.all()
+                        .map(all -> all.stream()
+                                .filter(table -> readable.includes(Lookup.KIND, table.id()))
+                                .map(StreamTableView::of)
+                                .toList()));
     }
 
     @POST
+    @RolesAllowed(Roles.ADMIN)
     @Operation(
             summary = "Create a stream table",
             description = "Waits until it is filled, or has failed to be, but no longer than the given time.")
@@ -108,6 +120,7 @@ class StreamTablesResource {
 
     @GET
     @Path("{name}")
+    @RolesAllowed(Roles.VIEWER)
     @Operation(summary = "Show a stream table")
     public Uni<StreamTableView> get(@PathParam("name") String name) {
         return lookup.find(name).map(StreamTableView::of);
@@ -115,6 +128,7 @@ class StreamTablesResource {
 
     @PUT
     @Path("{name}")
+    @RolesAllowed(Roles.ADMIN)
     @Operation(
             summary = "Create or replace a stream table",
             description = "Does nothing when it is there already as described. Indexes are added, never removed.")
@@ -141,6 +155,7 @@ class StreamTablesResource {
 
     @PATCH
     @Path("{name}")
+    @RolesAllowed(Roles.ADMIN)
     @Consumes({MediaType.APPLICATION_JSON, "application/merge-patch+json"})
     @Operation(summary = "Alter the query, schedule or refresh mode of a stream table")
     public Uni<Response> patch(
@@ -156,6 +171,7 @@ class StreamTablesResource {
 
     @DELETE
     @Path("{name}")
+    @RolesAllowed(Roles.ADMIN)
     @Operation(summary = "Drop a stream table", description = "Refused while others depend on it, unless cascading.")
     @APIResponse(responseCode = "204", description = "Dropped")
     @APIResponse(

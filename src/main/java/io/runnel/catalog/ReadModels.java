@@ -12,7 +12,7 @@ import java.util.List;
 public class ReadModels {
 
     private static final Sql ALL = Sql.of("""
-            SELECT name, kind, owner::text AS owner, status, schedule, refreshed_at, lag_seconds,
+            SELECT id, name, kind, owner::text AS owner, status, schedule, refreshed_at, lag_seconds,
                 consecutive_errors::bigint AS consecutive_errors, last_error
             FROM runnel.read_models
             ORDER BY name, kind""");
@@ -31,6 +31,7 @@ public class ReadModels {
 
     private static ReadModel model(Row row) {
         return new ReadModel(
+                row.number("id"),
                 row.text("name"),
                 row.text("kind"),
                 row.text("owner"),

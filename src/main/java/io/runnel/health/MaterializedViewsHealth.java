@@ -56,7 +56,9 @@ class MaterializedViewsHealth implements AsyncHealthCheck {
         progress.checkedAt().ifPresent(at -> line.append(" checkedAt=").append(at));
         line.append(" consecutiveErrors=").append(progress.consecutiveErrors());
         progress.waitsFor().ifPresent(who -> line.append(" waitsFor=").append(who));
-        view.lastError().ifPresent(error -> line.append(" lastError=").append(error.message()));
+        view.lastError()
+                .ifPresent(error ->
+                        line.append(" lastErrorCode=").append(error.code().orElse("unknown")));
         return line.toString();
     }
 }

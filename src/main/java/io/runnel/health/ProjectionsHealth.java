@@ -57,7 +57,7 @@ class ProjectionsHealth implements AsyncHealthCheck {
         return projection
                 .lastError()
                 .filter(error -> projection.failed() || progress.consecutiveErrors() > 0)
-                .map(error -> line + " lastError=" + error.message())
+                .map(error -> line + " lastErrorCode=" + error.code().orElse("unknown"))
                 .orElse(line);
     }
 }

@@ -69,7 +69,7 @@ class StreamTablesHealth implements AsyncHealthCheck {
                 + " consecutiveErrors=" + table.consecutiveErrors();
         return table.lastError()
                 .filter(error -> table.failed() || table.consecutiveErrors() > 0)
-                .map(error -> line + " lastError=" + error.message())
+                .map(error -> line + " lastErrorCode=" + error.code().orElse("unknown"))
                 .orElse(line);
     }
 }

@@ -246,8 +246,8 @@ class ViewLoop {
                     rows.failed(pipeline.view.id(), failure),
                     suspended -> recorded(inTerm, pipeline, failure, suspended),
                     unheard -> LOG.warnf(
-                            "materialized view=%s failed: %s",
-                            pipeline.view.name().display(), failure.message()));
+                            "materialized view=%s failed: code=%s",
+                            pipeline.view.name().display(), failure.code()));
         }
         startDue();
     }
@@ -255,8 +255,8 @@ class ViewLoop {
     private void recorded(long inTerm, Pipeline pipeline, Failure failure, boolean suspended) {
         if (suspended && inTerm == term) {
             LOG.warnf(
-                    "materialized view=%s is suspended: code=%s message=%s",
-                    pipeline.view.name().display(), failure.code(), failure.message());
+                    "materialized view=%s is suspended: code=%s",
+                    pipeline.view.name().display(), failure.code());
             pipelines.remove(pipeline.view.id());
         }
     }

@@ -24,6 +24,13 @@ public abstract sealed class Failure extends RuntimeException {
         this.position = position;
     }
 
+    /** What the log says of a failure: its message may quote the values of a row. */
+    public static String inLog(@Nullable Throwable thrown) {
+        return thrown instanceof Failure failure
+                ? failure.code
+                : String.valueOf(thrown == null ? null : thrown.getClass());
+    }
+
     /** Stable, in lower case with hyphens. */
     public String code() {
         return code;

@@ -20,7 +20,7 @@ public record Runner(long role) {
     }
 
     /** Whether a statement failed because the functions are not there any more. */
-    static boolean gone(Throwable thrown) {
+    public static boolean gone(Throwable thrown) {
         return thrown instanceof Failure failure
                 && failure.code().equals("postgres-42883")
                 && failure.message().contains("runnel_confined.");

@@ -298,7 +298,7 @@ class ProjectionLoop {
         if (thrown instanceof Failure.Unavailable) {
             LOG.debugf("projection=%s waits: %s", pipeline.projection.name(), thrown.getMessage());
         } else {
-            LOG.warnf("projection=%s batch failed: %s", pipeline.projection.name(), thrown.getMessage());
+            LOG.warnf("projection=%s batch failed: code=%s", pipeline.projection.name(), Failure.inLog(thrown));
         }
         later(pipeline, backOff(pipeline.failures));
     }

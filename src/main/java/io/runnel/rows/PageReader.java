@@ -17,7 +17,7 @@ import jakarta.enterprise.context.ApplicationScoped;
 import java.util.List;
 import java.util.function.BiFunction;
 
-/** Reads pages, each in one REPEATABLE READ transaction that writes nothing, with the rights of the table's owner. */
+/** Reads pages, each in one REPEATABLE READ transaction that writes nothing, with the rights of the owner or of whoever asks. */
 @ApplicationScoped
 public class PageReader {
 
@@ -29,18 +29,19 @@ public class PageReader {
      * empty. Plans are made for the values, because how many rows are wanted decides whether an index is worth it.
      */
     private static final String SETTINGS = """
-            SET LOCAL TimeZone = {};
-            SET LOCAL DateStyle = 'ISO, MDY';
-            SET LOCAL IntervalStyle = 'postgres';
-            SET LOCAL extra_float_digits = 1;
-            SET LOCAL bytea_output = 'hex';
-            SET LOCAL lock_timeout = '2s';
-            SET LOCAL statement_timeout = {};
-            SET LOCAL idle_in_transaction_session_timeout = '1min';
-            SET LOCAL plan_cache_mode = force_custom_plan;
-            SET LOCAL max_parallel_workers_per_gather = 0;
-            SET LOCAL jit = off;
-            SET LOCAL random_page_cost = 1.1""";
+        SET LOCAL TimeZone = {};
+        SET LOCAL DateStyle = 'ISO, MDY';
+        SET LOCAL IntervalStyle = 'postgres';
+        SET LOCAL extra_float_digits = 1;
+        SET LOCAL bytea_output = 'hex';
+        SET LOCAL lock_timeout = '2s';
+        SET LOCAL statement_timeout = {};
+        SET LOCAL idle_in_transaction_session_timeout = '1min';
+        SET LOCAL plan_cache_mode = force_custom_plan;
+        SET LOCAL max_parallel_workers_per_gather = 0;
+        SET LOCAL jit = off;
+        SET LOCAL random_page_cost = 1.1\
+        """;
 
     private static final String OPENING = "SET TRANSACTION READ ONLY;\n{}{}";
 
@@ -57,9 +58,10 @@ public class PageReader {
      * file is the one that the snapshot knows, its contents are those that the snapshot knows.
      */
     private static final Sql UNMOVED = Sql.of("""
-            SELECT coalesce(bool_and(relfilenode = pg_relation_filenode(oid)), false) AS unmoved
-            FROM pg_class
-            WHERE oid = to_regclass($1::text)""");
+        SELECT coalesce(bool_and(relfilenode = pg_relation_filenode(oid)), false) AS unmoved
+        FROM pg_class
+        WHERE oid = to_regclass($1::text)\
+        """);
 
     /** How often a view is read again that was exchanged between snapshot and lock. */
     static final int EXCHANGES_MAX = 5;
@@ -69,9 +71,10 @@ public class PageReader {
     private static final Sql PRINT =
             Sql.of("SELECT runnel_internal.live_definition($1::bigint::oid, $2::text::name, $3::text) AS query");
     private static final Sql UNALTERED = Sql.of("""
-            SELECT coalesce(
-                runnel_internal.live_definition($1::bigint::oid, $2::text::name, $3::text) = $4::text, false)
-              AND NOT runnel_internal.sources_moved($1::bigint::oid) AS unaltered""");
+        SELECT coalesce(
+            runnel_internal.live_definition($1::bigint::oid, $2::text::name, $3::text) = $4::text, false)
+          AND NOT runnel_internal.sources_moved($1::bigint::oid) AS unaltered\
+        """);
     private static final String QUERY = "(\n{}\n)";
     private static final Identifier TEMPORARY = Identifier.of("pg_temp");
 
@@ -93,9 +96,9 @@ public class PageReader {
     public Uni<Reading> stored(Served served, PageRequest request, Requirement requirement) {
         Sql table = Sql.of("{}", served.table());
         Sql lock = served.exchanged() ? Sql.of(LOCK_VIEW, table) : Sql.of(LOCK_TABLE, table);
-        Sql opening = opening(served, Sql.of(LOCKED, served.owner(), lock));
+        Sql opening = opening(served, Sql.of(LOCKED, served.reader(), lock));
         return reading(
-                        served,
+                        served.stored(),
                         (session, runner) -> database.snapshot(
                                 session,
                                 opening,

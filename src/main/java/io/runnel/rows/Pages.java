@@ -3,6 +3,7 @@ package io.runnel.rows;
 import io.runnel.postgres.Confined;
 import io.runnel.postgres.Failure;
 import io.runnel.postgres.Row;
+import io.runnel.postgres.Runner;
 import io.runnel.rows.Ordering.Following;
 import io.runnel.rows.Ordering.Range;
 import io.runnel.rows.Requirement.Freshness;
@@ -27,24 +28,25 @@ final class Pages {
 
     /** The rows in order, no more than are wanted, then their JSON, then no more of that than is allowed. */
     private static final String PAGE = """
-            SELECT CASE WHEN page.bytes <= {} THEN page.json END AS json, page.keys, page.found
+        SELECT CASE WHEN page.bytes <= {} THEN page.json END AS json, page.keys, page.found
+        FROM (
+          SELECT page.json, page.keys, page.number, octet_length(page.json) AS bytes, count(*) OVER () AS found,
+            sum(octet_length(page.json)) OVER (ORDER BY page.number ROWS UNBOUNDED PRECEDING) AS total
+          FROM (
+            SELECT (SELECT row_to_json(shown) FROM (SELECT {}) AS shown)::text AS json, ARRAY[{}]::text[] AS keys,
+              row_number() OVER (ORDER BY {}) AS number
             FROM (
-              SELECT page.json, page.keys, page.number, octet_length(page.json) AS bytes, count(*) OVER () AS found,
-                sum(octet_length(page.json)) OVER (ORDER BY page.number ROWS UNBOUNDED PRECEDING) AS total
-              FROM (
-                SELECT (SELECT row_to_json(shown) FROM (SELECT {}) AS shown)::text AS json, ARRAY[{}]::text[] AS keys,
-                  row_number() OVER (ORDER BY {}) AS number
-                FROM (
-                  SELECT *
-                  FROM {} AS t
-                  WHERE {}
-                  ORDER BY {}
-                  LIMIT {} OFFSET {}
-                ) AS t
-              ) AS page
-            ) AS page
-            WHERE page.total - page.bytes < {}
-            ORDER BY page.number""";
+              SELECT *
+              FROM {} AS t
+              WHERE {}
+              ORDER BY {}
+              LIMIT {} OFFSET {}
+            ) AS t
+          ) AS page
+        ) AS page
+        WHERE page.total - page.bytes < {}
+        ORDER BY page.number\
+        """;
 
     /** What the rows of both are declared as. */
     private static final Sql COLUMNS = Sql.of("json text, keys text[], found bigint");
@@ -93,13 +95,18 @@ final class Pages {
             return Uni.createFrom().voidItem();
         }
         return run(origin, Sql.of(CHECK, casts), bound)
-                .onFailure(Failure.Invalid.class)
+                .onFailure(Pages::told)
                 .transform(thrown -> wrong((Failure) thrown, request))
                 .replaceWithVoid();
     }
 
     private static Uni<List<Row>> run(Origin origin, Sql statement, Values bound) {
         return origin.confined().planned(statement, COLUMNS, bound.texts());
+    }
+
+    /** What is wrong with the request, and not that the functions were taken away of a role that owns nothing. */
+    private static boolean told(Throwable thrown) {
+        return thrown instanceof Failure.Invalid && !Runner.gone(thrown);
     }
 
     private static Failure wrong(Failure failure, PageRequest request) {
@@ -148,7 +155,7 @@ final class Pages {
                 bound.bind(range.skipped()),
                 bound.bind(collected.bytesLeft()));
         return run(origin, query, bound)
-                .onFailure(Failure.Invalid.class)
+                .onFailure(Pages::told)
                 .transform(thrown -> unsuitable((Failure) thrown, request))
                 .invoke(collected::add)
                 .flatMap(found -> read(request, origin, ranges, index + 1, collected));

@@ -18,6 +18,7 @@ import java.util.stream.Collectors;
  * @param key columns of a unique index; empty if there is none
  * @param keyExact whether no two rows can have the same values there, because none of them is null
  * @param definition the view that has the rows as they ought to be now, if there is one
+ * @param reader with whose rights the stored rows are read: the owner, unless somebody else asks
  */
 public record Served(
         long relation,
@@ -29,7 +30,8 @@ public record Served(
         List<Column> columns,
         List<Column> key,
         boolean keyExact,
-        Optional<QualifiedName> definition) {
+        Optional<QualifiedName> definition,
+        Identifier reader) {
 
     /** A read model, as the functions of the catalog name it. */
     public record Model(String kind, long id) {}
@@ -48,6 +50,16 @@ public record Served(
     /** Whether its rows can be computed, instead of being read: by the definition, or by the query of a materialized view. */
     public boolean computable() {
         return definition.isPresent() || exchanged();
+    }
+
+    /** The same, whose stored rows somebody else reads. */
+    public Served readBy(Identifier role) {
+        return new Served(relation, table, models, owner, timeZone, path, columns, key, keyExact, definition, role);
+    }
+
+    /** The same for the statements that read what is stored. */
+    Served stored() {
+        return new Served(relation, table, models, reader, timeZone, path, columns, key, keyExact, definition, reader);
     }
 
     /** Fails if there is no such column. */

@@ -162,7 +162,8 @@ public class ServedTables {
                 unique,
                 key.map(row -> row.truth("exact")).orElse(false),
                 definition.filter(view -> columns.stream()
-                        .allMatch(column -> column.inDefinition().isPresent())));
+                        .allMatch(column -> column.inDefinition().isPresent())),
+                Identifier.of(first.text("owner")));
     }
 
     private static Column column(Row row) {

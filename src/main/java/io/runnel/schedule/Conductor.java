@@ -240,7 +240,7 @@ public class Conductor {
                 thrown -> {
                     RunResult result = result(thrown);
                     if (result == RunResult.FAILED || result == RunResult.FAILED_FOR_GOOD) {
-                        LOG.warnf("stream_table=%d refresh failed: %s", id, thrown.getMessage());
+                        LOG.warnf("stream_table=%d refresh failed: code=%s", id, Failure.inLog(thrown));
                     }
                     tell(inTerm, new Event.RefreshFinished(id, result));
                 });

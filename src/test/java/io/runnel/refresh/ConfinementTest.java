@@ -8,6 +8,7 @@ import static org.hamcrest.Matchers.containsString;
 import io.quarkus.test.junit.QuarkusTest;
 import io.runnel.SqlClient;
 import io.runnel.fault.Await;
+import io.runnel.security.TestCallers;
 import jakarta.inject.Inject;
 import java.sql.SQLException;
 import javax.sql.DataSource;
@@ -24,13 +25,14 @@ class ConfinementTest {
 
     /** What leads to the rights of the service where nothing keeps it from them; tells under whose name it was run. */
     private static final String LATER = """
-            CREATE FUNCTION confined.later() RETURNS integer LANGUAGE plpgsql AS $$
-            BEGIN
-              INSERT INTO confined.witness VALUES (current_user);
-              PERFORM set_config('role', 'none', false);
-              INSERT INTO confined.witness SELECT 'loot ' || a FROM confined.secret;
-              RETURN 1;
-            END $$""";
+        CREATE FUNCTION confined.later() RETURNS integer LANGUAGE plpgsql AS $$
+        BEGIN
+          INSERT INTO confined.witness VALUES (current_user);
+          PERFORM set_config('role', 'none', false);
+          INSERT INTO confined.witness SELECT 'loot ' || a FROM confined.secret;
+          RETURN 1;
+        END $$\
+        """;
 
     @Inject
     DataSource database;
@@ -192,7 +194,8 @@ class ConfinementTest {
         client.run("ALTER TABLE confined.totals ENABLE ROW LEVEL SECURITY");
         client.run("ALTER TABLE confined.totals FORCE ROW LEVEL SECURITY");
         client.run("CREATE POLICY allowed ON confined.totals USING (confined.allowed())");
-        given().get("/api/v1/read-models/confined.totals/rows")
+        given().header("X-API-Key", TestCallers.key("mallory"))
+                .get("/api/v1/read-models/confined.totals/rows")
                 .then()
                 .statusCode(403)
                 .body("detail", containsString("within security-definer function"));
