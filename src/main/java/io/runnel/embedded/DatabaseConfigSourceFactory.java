@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.eclipse.microprofile.config.spi.ConfigSource;
 
@@ -30,9 +31,16 @@ public final class DatabaseConfigSourceFactory implements ConfigSourceFactory {
         if (ExecutionMode.current() != ExecutionMode.RUNTIME_INIT) {
             return List.of();
         }
+        Function<String, Optional<String>> configured = name -> configured(context, name);
         Map<String, String> settings = DatabaseSettings.missing(
-                name -> configured(context, name),
+                name -> name.equals(DatabaseSettings.DATABASE_URL)
+                        ? configured.apply(name).or(() -> SecretFiles.read(configured, name))
+                        : configured.apply(name),
                 () -> EmbeddedServer.running(options(context)).url());
+        if (configured.apply(DatabaseSettings.PASSWORD).isEmpty()) {
+            SecretFiles.read(configured, DatabaseSettings.PASSWORD)
+                    .ifPresent(password -> settings.put(DatabaseSettings.PASSWORD, password));
+        }
         return List.of(new PropertiesConfigSource(literal(settings), "database", ORDINAL));
     }
 

@@ -98,6 +98,15 @@ public final class ServiceProcess implements AutoCloseable {
         return send("GET", path);
     }
 
+    HttpResponse<String> getWithKey(String path, String key) throws IOException, InterruptedException {
+        return HTTP.send(
+                HttpRequest.newBuilder(URI.create(address() + path))
+                        .header("X-API-Key", key)
+                        .timeout(REQUEST_TIMEOUT)
+                        .build(),
+                HttpResponse.BodyHandlers.ofString());
+    }
+
     HttpResponse<String> send(String method, String path) throws IOException, InterruptedException {
         return send(method, path, "");
     }
