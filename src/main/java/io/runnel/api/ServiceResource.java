@@ -3,6 +3,8 @@ package io.runnel.api;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.runnel.catalog.CapturedSource;
 import io.runnel.catalog.CapturedSources;
+import io.runnel.catalog.ReadModel;
+import io.runnel.catalog.ReadModels;
 import io.runnel.catalog.Statuses;
 import io.runnel.catalog.StreamTableStatus;
 import io.runnel.definition.Explanation;
@@ -24,10 +26,13 @@ import jakarta.ws.rs.Path;
 import jakarta.ws.rs.Produces;
 import jakarta.ws.rs.core.MediaType;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
 import org.eclipse.microprofile.openapi.annotations.Operation;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
@@ -44,6 +49,9 @@ class ServiceResource {
 
     private static final int FAILING_MAX = 100;
 
+    /** How many the summary names. */
+    private static final int SUMMARISED_MAX = 3;
+
     private final Commands commands;
     private final Statuses statuses;
     private final Projections projections;
@@ -54,6 +62,7 @@ class ServiceResource {
     private final Connectivity connectivity;
     private final String version;
     private final Acting acting;
+    private final ReadModels models;
 
     ServiceResource(
             Commands commands,
@@ -65,6 +74,7 @@ class ServiceResource {
             Graph graph,
             Connectivity connectivity,
             Acting acting,
+            ReadModels models,
             @ConfigProperty(name = "quarkus.application.version", defaultValue = "unknown") String version) {
         this.commands = commands;
         this.statuses = statuses;
@@ -76,6 +86,7 @@ class ServiceResource {
         this.connectivity = connectivity;
         this.version = version;
         this.acting = acting;
+        this.models = models;
     }
 
     @POST
@@ -94,7 +105,7 @@ class ServiceResource {
     public Uni<Status> status() {
         return Uni.combine()
                 .all()
-                .unis(statuses.all(), sources.all(), projections.all(), views.all(), acting.visible())
+                .unis(statuses.all(), sources.all(), projections.all(), views.all(), acting.visible(), models.all())
                 .asTuple()
                 .map(all -> {
                     Acting.Visible readable = all.getItem5();
@@ -108,7 +119,15 @@ class ServiceResource {
                     List<MaterializedViewStatus> managed = all.getItem4().stream()
                             .filter(view -> readable.includes(MaterializedViewCommands.KIND, view.id()))
                             .toList();
+                    List<ReadModel> shown = all.getItem6().stream()
+                            .filter(model -> readable.includes(model.kind(), model.id()))
+                            .toList();
+                    List<NotFresh> notFresh =
+                            shown.stream().flatMap(NotFresh::of).toList();
                     return new Status(
+                            notFresh.isEmpty(),
+                            summary(shown.size(), notFresh),
+                            notFresh.stream().limit(FAILING_MAX).toList(),
                             version,
                             connectivity.listenerConnected(),
                             tables.size(),
@@ -171,7 +190,26 @@ class ServiceResource {
                 });
     }
 
+    private static String summary(int models, List<NotFresh> notFresh) {
+        return notFresh.isEmpty()
+                ? "All " + models + " read models are as fresh as their schedules promise."
+                : notFresh.size() + " of " + models + " read models are not fresh: "
+                        + notFresh.stream()
+                                .limit(SUMMARISED_MAX)
+                                .map(model -> model.name() + " " + model.why())
+                                .collect(Collectors.joining("; "))
+                        + (notFresh.size() > SUMMARISED_MAX ? "; and others." : ".");
+    }
+
     record Status(
+            @Schema(description = "Whether every read model is as fresh as its schedule promises")
+            boolean fresh,
+
+            @Schema(description = "The same in a sentence") String summary,
+
+            @Schema(description = "Which are not, and why, the first 100")
+            List<NotFresh> notFresh,
+
             String version,
 
             @Schema(description = "Whether notifications of writers arrive")
@@ -198,6 +236,26 @@ class ServiceResource {
             long sources,
             long bufferRows,
             long bufferBytes) {}
+
+    @Schema(name = "NotFresh")
+    record NotFresh(
+            String name,
+
+            @Schema(description = "stream-table, projection, materialized-view")
+            String kind,
+
+            String why,
+            Optional<Double> lagSeconds) {
+
+        static Stream<NotFresh> of(ReadModel model) {
+            return Verdict.trouble(model).stream()
+                    .map(why -> new NotFresh(
+                            model.name(),
+                            model.kind().toLowerCase(Locale.ROOT).replace('_', '-'),
+                            why,
+                            model.lagSeconds()));
+        }
+    }
 
     record SourceView(
             long id,

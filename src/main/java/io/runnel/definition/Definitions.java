@@ -10,6 +10,7 @@ import io.runnel.postgres.Failure;
 import io.runnel.postgres.Runner;
 import io.runnel.postgres.Runners;
 import io.runnel.postgres.Session;
+import io.runnel.sql.Identifier;
 import io.runnel.sql.QualifiedName;
 import io.runnel.sql.SearchPath;
 import io.runnel.sql.Sql;
@@ -126,7 +127,17 @@ public class Definitions {
                 compilation.columns().stream()
                         .map(column -> new Explanation.Column(column.name().name(), column.type()))
                         .toList(),
+                compilation.differential() ? lookups(compilation.root()) : List.of(),
                 statement(id, compilation));
+    }
+
+    private static List<Explanation.Lookup> lookups(Operator root) {
+        return DeltaPlan.lookups(root).entrySet().stream()
+                .flatMap(source -> source.getValue().stream()
+                        .map(columns -> new Explanation.Lookup(
+                                source.getKey().display(),
+                                columns.stream().map(Identifier::name).toList())))
+                .toList();
     }
 
     private static Optional<String> statement(long id, Compilation compilation) {

@@ -13,6 +13,7 @@ import java.util.OptionalInt;
  * @param operators the operator tree, root first, children after their parent, one level deeper
  * @param sources the tables that it reads, as {@code schema.table}
  * @param columns the result's columns
+ * @param lookups by which columns refreshes find rows of the sources; an index on them makes that fast
  * @param statement the statement of a refresh in which every source has changes; empty in mode FULL
  */
 public record Explanation(
@@ -22,6 +23,7 @@ public record Explanation(
         List<Node> operators,
         List<String> sources,
         List<Column> columns,
+        List<Lookup> lookups,
         Optional<String> statement) {
 
     /**
@@ -47,10 +49,19 @@ public record Explanation(
 
     public record Column(String name, String type) {}
 
+    /** @param table as {@code schema.table} */
+    public record Lookup(String table, List<String> columns) {
+
+        public Lookup {
+            columns = List.copyOf(columns);
+        }
+    }
+
     public Explanation {
         refusals = List.copyOf(refusals);
         operators = List.copyOf(operators);
         sources = List.copyOf(sources);
         columns = List.copyOf(columns);
+        lookups = List.copyOf(lookups);
     }
 }

@@ -5,6 +5,7 @@ import io.runnel.operator.Operator;
 import io.runnel.operator.Scan;
 import io.runnel.operator.TimeMark;
 import io.runnel.operator.Types;
+import io.runnel.sql.Identifier;
 import io.runnel.sql.QualifiedName;
 import io.runnel.sql.Sql;
 import java.util.ArrayList;
@@ -44,6 +45,11 @@ public final class DeltaPlan {
         this.types = types;
         this.storage = storage;
         this.target = target;
+    }
+
+    /** The sources that refreshes of a query look rows up in, and by which of their columns. */
+    public static Map<QualifiedName, Set<List<Identifier>>> lookups(Operator root) {
+        return new Lookups(root).sources();
     }
 
     public Operator root() {

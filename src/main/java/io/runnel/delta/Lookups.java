@@ -12,11 +12,13 @@ import io.runnel.operator.OuterJoin;
 import io.runnel.operator.Projection;
 import io.runnel.operator.Recursion;
 import io.runnel.operator.RecursiveReference;
+import io.runnel.operator.Scan;
 import io.runnel.operator.TimeMark;
 import io.runnel.operator.Types;
 import io.runnel.operator.UnionAll;
 import io.runnel.operator.Window;
 import io.runnel.sql.Identifier;
+import io.runnel.sql.QualifiedName;
 import io.runnel.sql.Sql;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -25,6 +27,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 
 /**
  * By which of their columns the rows of auxiliary tables are looked up: an operator above compares these with a changed row.
@@ -52,6 +55,7 @@ final class Lookups {
     private static final String OR = ") OR ";
 
     private final Map<Operator, Set<List<Identifier>>> columns = new HashMap<>();
+    private final Map<QualifiedName, Set<List<Identifier>>> sources = new TreeMap<>();
 
     Lookups(Operator root) {
         root.walk().forEach(this::add);
@@ -109,6 +113,19 @@ final class Lookups {
         return names.stream().map(name -> to.get(from.indexOf(name))).toList();
     }
 
+    /** The sources, and by which columns of theirs rows are looked up. */
+    Map<QualifiedName, Set<List<Identifier>>> sources() {
+        return sources;
+    }
+
+    private static List<Identifier> sourceColumns(Scan scan, List<Identifier> names) {
+        return names.stream()
+                .flatMap(name -> scan.reads().stream()
+                        .filter(read -> read.name().equals(name))
+                        .map(Scan.Read::column))
+                .toList();
+    }
+
     private void add(Operator operator) {
         if (operator instanceof Join join) {
             join.condition().ifPresent(condition -> compared(join, condition));
@@ -160,7 +177,10 @@ final class Lookups {
         if (names.isEmpty()) {
             return;
         }
-        if (operator instanceof Projection projection) {
+        if (operator instanceof Scan scan) {
+            sources.computeIfAbsent(scan.table(), unused -> new LinkedHashSet<>())
+                    .add(sourceColumns(scan, names));
+        } else if (operator instanceof Projection projection) {
             trace(projection.input(), projection.sources(names));
         } else if (operator instanceof UnionAll union) {
             for (Operator input : union.inputs()) {
