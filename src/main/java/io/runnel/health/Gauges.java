@@ -9,14 +9,18 @@ import io.runnel.catalog.CapturedSource;
 import io.runnel.catalog.CapturedSources;
 import io.runnel.catalog.Freshness;
 import io.runnel.catalog.Freshnesses;
+import io.runnel.catalog.Statuses;
+import io.runnel.materialized.MaterializedViewStatus;
 import io.runnel.materialized.MaterializedViews;
 import io.runnel.postgres.EventLoop;
+import io.runnel.projection.Projections;
 import io.runnel.sql.QualifiedName;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.enterprise.event.Observes;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -24,6 +28,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.stream.Collectors;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
 import org.jboss.logging.Logger;
 
@@ -44,6 +49,10 @@ class Gauges {
     private final MaterializedViews views;
     private final Meters meters;
     private final Duration interval;
+    private final Statuses statuses;
+    private final Projections projections;
+    private final int namesMax;
+    private final MultiGauge states;
     private final Series lag;
     private final Series pending;
     private final Series bufferBytes;
@@ -56,9 +65,18 @@ class Gauges {
             Freshnesses freshnesses,
             CapturedSources sources,
             MaterializedViews views,
+            Statuses statuses,
+            Projections projections,
             Meters meters,
             MeterRegistry registry,
-            @ConfigProperty(name = "runnel.metrics.interval", defaultValue = "10s") Duration interval) {
+            @ConfigProperty(name = "runnel.metrics.interval", defaultValue = "10s") Duration interval,
+            @ConfigProperty(name = "runnel.metrics.names-max", defaultValue = "1000") int namesMax) {
+        this.statuses = statuses;
+        this.projections = projections;
+        this.namesMax = namesMax;
+        this.states = MultiGauge.builder("runnel.read.models")
+                .description("How many read models are in each state")
+                .register(registry);
         this.loop = loop;
         this.freshnesses = freshnesses;
         this.sources = sources;
@@ -95,13 +113,58 @@ class Gauges {
     private void measured(Measurement found) {
         show(found.tables(), found.views());
         showBuffers(found.sources());
+        showStates(found.states());
     }
 
     private Uni<Measurement> measure() {
         return freshnesses
                 .all()
                 .flatMap(tables -> sources.all()
-                        .flatMap(captured -> views.names().map(names -> new Measurement(tables, captured, names))));
+                        .flatMap(captured -> views.summaries()
+                                .flatMap(managed -> states(managed)
+                                        .map(states -> new Measurement(
+                                                tables,
+                                                captured,
+                                                managed.stream()
+                                                        .map(MaterializedViewStatus::name)
+                                                        .toList(),
+                                                states)))));
+    }
+
+    private Uni<Map<Tags, Long>> states(List<MaterializedViewStatus> managed) {
+        return Uni.combine()
+                .all()
+                .unis(statuses.all(), projections.all())
+                .asTuple()
+                .map(all -> {
+                    Map<Tags, Long> counts = new HashMap<>();
+                    all.getItem1().forEach(table -> counts.merge(state("stream-table", table.status()), 1L, Long::sum));
+                    all.getItem2().forEach(each -> counts.merge(state("projection", each.status()), 1L, Long::sum));
+                    managed.forEach(view -> counts.merge(state("materialized-view", view.status()), 1L, Long::sum));
+                    return counts;
+                });
+    }
+
+    private static Tags state(String kind, String status) {
+        return Tags.of("kind", kind, "status", status);
+    }
+
+    private void showStates(Map<Tags, Long> counts) {
+        List<MultiGauge.Row<?>> rows = new ArrayList<>();
+        counts.forEach((tags, count) -> rows.add(MultiGauge.Row.of(tags, count)));
+        states.register(rows, true);
+    }
+
+    /** Those with the greatest values, where there are too many to show all. */
+    private <T extends Number> Map<String, T> bounded(Map<String, T> values) {
+        if (values.size() <= namesMax) {
+            return values;
+        }
+        return values.entrySet().stream()
+                .sorted(Comparator.comparingDouble(
+                        (Map.Entry<String, T> entry) -> -entry.getValue().doubleValue()))
+                .limit(namesMax)
+                .collect(Collectors.toMap(Map.Entry::getKey, Map.Entry::getValue));
     }
 
     private void show(List<Freshness> tables, List<QualifiedName> names) {
@@ -115,8 +178,8 @@ class Gauges {
             table.lagSeconds().ifPresent(value -> lags.put(name, value));
             table.pendingChanges().ifPresent(value -> changes.put(name, value));
         }
-        lag.show(lags);
-        pending.show(changes);
+        lag.show(bounded(lags));
+        pending.show(bounded(changes));
         Set<String> gone = new HashSet<>(known);
         gone.removeAll(present);
         meters.forget(gone);
@@ -130,8 +193,8 @@ class Gauges {
             bytes.put(source.name().display(), source.bytes());
             rows.put(source.name().display(), source.rows());
         }
-        bufferBytes.show(bytes);
-        bufferRows.show(rows);
+        bufferBytes.show(bounded(bytes));
+        bufferRows.show(bounded(rows));
     }
 
     /** Meters of one name, told apart by one tag. To register thousands anew would cost more than to measure them. */
@@ -153,5 +216,6 @@ class Gauges {
         }
     }
 
-    private record Measurement(List<Freshness> tables, List<CapturedSource> sources, List<QualifiedName> views) {}
+    private record Measurement(
+            List<Freshness> tables, List<CapturedSource> sources, List<QualifiedName> views, Map<Tags, Long> states) {}
 }

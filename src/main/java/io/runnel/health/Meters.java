@@ -13,6 +13,8 @@ import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.enterprise.event.Observes;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import org.eclipse.microprofile.config.inject.ConfigProperty;
 
 /** Counts what happens. The registry is safe for any thread. */
 @ApplicationScoped
@@ -28,17 +30,25 @@ class Meters {
     private static final String EVENTS = "runnel.projection.events";
     private static final Set<String> PER_TABLE = Set.of(REFRESHES, DURATION, ROWS, ERRORS);
 
-    private final MeterRegistry registry;
+    /** What stands for the names that are too many to have series of their own. */
+    static final String OTHERS = "(others)";
 
-    Meters(MeterRegistry registry) {
+    private final MeterRegistry registry;
+    private final int namesMax;
+    private final Set<String> names = ConcurrentHashMap.newKeySet();
+
+    Meters(
+            MeterRegistry registry,
+            @ConfigProperty(name = "runnel.metrics.names-max", defaultValue = "1000") int namesMax) {
         this.registry = registry;
+        this.namesMax = namesMax;
         // There from the start, so that the first wake-up is an increase and not the birth of a series.
         registry.counter(WAKEUPS);
     }
 
     void completed(@Observes RefreshCompleted event) {
         RefreshReport report = event.report();
-        Tags table = Tags.of(TABLE, event.table());
+        Tags table = Tags.of(TABLE, label(event.table()));
         registry.counter(REFRESHES, table.and("mode", report.mode())).increment();
         registry.timer(DURATION, table.and("mode", report.mode())).record(report.duration());
         registry.counter(ROWS, table.and("operation", "insert")).increment((double) report.inserted());
@@ -47,17 +57,18 @@ class Meters {
     }
 
     void failed(@Observes RefreshFailed event) {
-        registry.counter(ERRORS, TABLE, event.table(), "code", event.code()).increment();
+        registry.counter(ERRORS, TABLE, label(event.table()), "code", event.code())
+                .increment();
     }
 
     void refreshed(@Observes ViewRefresh event) {
-        Tags view = Tags.of(TABLE, event.view().display(), "mode", event.action());
+        Tags view = Tags.of(TABLE, label(event.view().display()), "mode", event.action());
         registry.counter(REFRESHES, view).increment();
         registry.timer(DURATION, view).record(event.duration());
     }
 
     void failed(@Observes ViewRefreshFailed event) {
-        registry.counter(ERRORS, TABLE, event.view().display(), "code", event.code())
+        registry.counter(ERRORS, TABLE, label(event.view().display()), "code", event.code())
                 .increment();
     }
 
@@ -66,7 +77,15 @@ class Meters {
     }
 
     void handled(@Observes EventsHandled event) {
-        registry.counter(EVENTS, "projection", event.projection()).increment((double) event.events());
+        registry.counter(EVENTS, "projection", label(event.projection())).increment((double) event.events());
+    }
+
+    /** The name itself, as long as there are not too many. */
+    private String label(String name) {
+        if (names.contains(name)) {
+            return name;
+        }
+        return names.size() < namesMax && names.add(name) ? name : OTHERS;
     }
 
     /** Removes what was counted for tables that are gone. */
@@ -74,6 +93,7 @@ class Meters {
         if (tables.isEmpty()) {
             return;
         }
+        names.removeAll(tables);
         List.copyOf(registry.getMeters()).stream()
                 .filter(meter -> PER_TABLE.contains(meter.getId().getName()))
                 .filter(meter -> tables.contains(meter.getId().getTag(TABLE)))

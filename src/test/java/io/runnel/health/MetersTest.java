@@ -14,7 +14,7 @@ import org.junit.jupiter.api.Test;
 class MetersTest {
 
     private final SimpleMeterRegistry registry = new SimpleMeterRegistry();
-    private final Meters meters = new Meters(registry);
+    private final Meters meters = new Meters(registry, 2);
 
     @Test
     void refreshes_are_counted_by_table_and_mode() {
@@ -49,6 +49,24 @@ class MetersTest {
                 .noneMatch(meter -> "public.a".equals(meter.getId().getTag("table")))
                 .anyMatch(meter -> "public.b".equals(meter.getId().getTag("table")));
         assertThat(registry.get("runnel.wakeups").counter().count()).isEqualTo(1);
+    }
+
+    @Test
+    void names_that_are_too_many_are_counted_together() {
+        for (String name : new String[] {"a", "b", "c", "d", "a"}) {
+            meters.completed(completed(name, "FULL"));
+        }
+        assertThat(registry.get("runnel.refreshes").tag("table", "a").counter().count())
+                .isEqualTo(2);
+        assertThat(registry.get("runnel.refreshes")
+                        .tag("table", Meters.OTHERS)
+                        .counter()
+                        .count())
+                .isEqualTo(2);
+        meters.forget(Set.of("a"));
+        meters.completed(completed("c", "FULL"));
+        assertThat(registry.get("runnel.refreshes").tag("table", "c").counter().count())
+                .isEqualTo(1);
     }
 
     private static RefreshCompleted completed(String table, String mode) {
