@@ -1,5 +1,7 @@
 package io.runnel.refresh;
 
+import io.opentelemetry.instrumentation.annotations.SpanAttribute;
+import io.opentelemetry.instrumentation.annotations.WithSpan;
 import io.runnel.postgres.Database;
 import io.runnel.postgres.Failure;
 import io.runnel.postgres.Row;
@@ -66,7 +68,8 @@ public class Refresher {
     private record Outcome(RefreshReport report, Situation situation) {}
 
     /** Brings the stream table up to date now; a failure is recorded and passed on. */
-    public Uni<RefreshReport> refresh(long id) {
+    @WithSpan("refresh")
+    public Uni<RefreshReport> refresh(@SpanAttribute("runnel.stream_table.id") long id) {
         return Uni.createFrom()
                 .deferred(() -> attempt(id, Optional.empty()))
                 .onFailure(Refresher::outlived)

@@ -11,6 +11,7 @@ import io.runnel.postgres.Notification;
 import io.runnel.refresh.Plans;
 import io.runnel.refresh.RefreshReport;
 import io.runnel.refresh.Refresher;
+import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.enterprise.event.Observes;
 import java.time.Duration;
@@ -230,7 +231,7 @@ public class Conductor {
 
     private void refresh(long inTerm, long id) {
         loop.start(
-                refresher.refresh(id),
+                Uni.createFrom().deferred(() -> refresher.refresh(id)),
                 report -> {
                     if (report.changes() > 0 || report.mode().equals("FULL")) {
                         prunable.addAll(sources.getOrDefault(id, Set.of()));
