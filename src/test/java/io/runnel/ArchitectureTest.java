@@ -28,6 +28,7 @@ class ArchitectureTest {
     private static final Map<String, Set<String>> MAY_USE = Map.ofEntries(
             Map.entry("sql", Set.of()),
             Map.entry("embedded", Set.of()),
+            Map.entry("cli", Set.of()),
             Map.entry("operator", Set.of("sql")),
             Map.entry("parse", Set.of("operator", "sql")),
             Map.entry("delta", Set.of("operator", "sql")),
