@@ -1,11 +1,12 @@
 package io.runnel.api;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.runnel.postgres.Confined;
 import io.runnel.postgres.Failure;
-import io.runnel.postgres.Session;
 import io.runnel.projection.EventLogs;
 import io.runnel.security.Acting;
 import io.runnel.security.Roles;
+import io.runnel.sql.Identifier;
 import io.runnel.sql.QualifiedName;
 import io.runnel.sql.Sql;
 import io.smallrye.mutiny.Multi;
@@ -49,8 +50,9 @@ class EventsResource {
 
     private static final Sql APPEND = Sql.of("""
             SELECT "position", version
-            FROM runnel.append($1::text, $2::text, $3::text, $4::text::jsonb, $5::text::bigint, $6::text::jsonb,
-              $7::text::timestamptz)""");
+            FROM runnel.append(($1)[1], ($1)[2], ($1)[3], ($1)[4]::jsonb, ($1)[5]::bigint, ($1)[6]::jsonb,
+              ($1)[7]::timestamptz)""");
+    private static final Sql PLACE = Sql.of("\"position\" bigint, version bigint");
 
     /** How the function that appends tells which version an entity has. */
     private static final Pattern ACTUAL = Pattern.compile("has version (\\d+)\\.$");
@@ -94,7 +96,8 @@ class EventsResource {
                         "no-event-log",
                         "event log " + log.display() + " does not exist",
                         "GET " + EventLogsResource.PATH + " lists the event logs")))
-                .flatMap(found -> acting.transaction(session -> append(session, log, request.events())))
+                .flatMap(found -> acting.confined(
+                        Identifier.of(found.owner()), confined -> append(confined, log, request.events())))
                 .map(appended -> Response.status(Response.Status.CREATED)
                         .entity(new Appended(appended))
                         .build())
@@ -102,20 +105,21 @@ class EventsResource {
                 .recoverWithItem(thrown -> conflict((Failure) thrown));
     }
 
-    private static Uni<List<Place>> append(Session session, QualifiedName log, List<Event> events) {
+    private static Uni<List<Place>> append(Confined confined, QualifiedName log, List<Event> events) {
         return Multi.createFrom()
                 .iterable(IntStream.range(0, events.size()).boxed().toList())
                 .onItem()
-                .transformToUniAndConcatenate(index -> append(session, log, events.get(index))
+                .transformToUniAndConcatenate(index -> append(confined, log, events.get(index))
                         .onFailure(Failure.class)
                         .transform(thrown -> at(index, thrown)))
                 .collect()
                 .asList();
     }
 
-    private static Uni<Place> append(Session session, QualifiedName log, Event event) {
-        return session.one(
+    private static Uni<Place> append(Confined confined, QualifiedName log, Event event) {
+        return confined.planned(
                         APPEND,
+                        PLACE,
                         log.sql().text(),
                         Inputs.text("entity", event.entity()),
                         Inputs.text("type", event.type()),
@@ -123,7 +127,7 @@ class EventsResource {
                         text(event.expectedVersion()),
                         text(event.metadata()),
                         text(event.occurredAt()))
-                .map(found -> found.orElseThrow())
+                .map(rows -> rows.get(0))
                 .map(row -> new Place(row.number("position"), row.number("version")));
     }
 

@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Work of one transaction with the rights of a role, which may call functions of that role's: in queries, expressions,
@@ -63,7 +64,7 @@ public final class Confined {
     }
 
     /** Runs a statement that is planned for its values, all of which are one parameter, an array of texts. */
-    public Uni<List<Row>> planned(Sql statement, Sql columns, String... values) {
+    public Uni<List<Row>> planned(Sql statement, Sql columns, @Nullable String... values) {
         return run(statement.text(), columns, values);
     }
 
@@ -77,7 +78,7 @@ public final class Confined {
         return query(statement, columns, values).map(rows -> rows.stream().findFirst());
     }
 
-    private Uni<List<Row>> run(String statement, Sql columns, String... values) {
+    private Uni<List<Row>> run(String statement, Sql columns, @Nullable String... values) {
         return session.confined(Sql.of(QUERY, runner.query(), columns), path, statement, values)
                 .call(this::restore);
     }

@@ -1,12 +1,15 @@
 package io.runnel.security;
 
 import io.quarkus.security.identity.CurrentIdentityAssociation;
+import io.runnel.postgres.Confined;
 import io.runnel.postgres.Database;
 import io.runnel.postgres.EventLoop;
 import io.runnel.postgres.Failure;
 import io.runnel.postgres.Row;
+import io.runnel.postgres.Runners;
 import io.runnel.postgres.Session;
 import io.runnel.sql.Identifier;
+import io.runnel.sql.SearchPath;
 import io.runnel.sql.Sql;
 import io.smallrye.mutiny.Uni;
 import io.smallrye.mutiny.subscription.UniEmitter;
@@ -31,6 +34,9 @@ public class Acting {
     private static final String TELL = "SELECT set_config('runnel.caller', {}, true)";
     private static final String BECOME = "SELECT set_config('runnel.caller', {}, true);\nSET LOCAL ROLE {}";
 
+    private static final Sql RESUME_SELF = Sql.of("SET LOCAL ROLE NONE");
+    private static final Sql PATH = Sql.of("SELECT current_setting('search_path') AS path");
+
     private static final Sql MAY_READ =
             Sql.of("SELECT runnel_internal.role_may_read($1::text::name, $2::text, $3) AS permitted");
     private static final Sql MAY_ACT =
@@ -48,12 +54,14 @@ public class Acting {
     private static final Set<String> UNUSABLE = Set.of("postgres-22023", "postgres-42501", "postgres-42704");
 
     private final Database database;
+    private final Runners runners;
     private final Guard guard;
     private final CurrentIdentityAssociation identities;
     private final EventLoop loop;
 
-    Acting(Database database, Guard guard, CurrentIdentityAssociation identities, EventLoop loop) {
+    Acting(Database database, Runners runners, Guard guard, CurrentIdentityAssociation identities, EventLoop loop) {
         this.database = database;
+        this.runners = runners;
         this.guard = guard;
         this.identities = identities;
         this.loop = loop;
@@ -105,6 +113,26 @@ public class Acting {
     public <T> Uni<T> transaction(Function<Session, Uni<T>> work) {
         return caller().flatMap(caller ->
                 database.definition(session -> become(session, caller).flatMap(became -> work.apply(session))));
+    }
+
+    /**
+     * Work in one transaction that calls functions of others, for instance triggers of a table, with the rights of the
+     * caller's role, which they cannot give back.
+     *
+     * @param otherwise the role where callers are not told apart
+     */
+    public <T> Uni<T> confined(Identifier otherwise, Function<Confined, Uni<T>> work) {
+        return caller().flatMap(caller -> {
+            Identifier role = caller.databaseRole().orElse(otherwise);
+            return runners.of(role.name())
+                    .onFailure(Acting::unusable)
+                    .transform(thrown -> unusable(caller, role))
+                    .flatMap(runner -> database.definition(session -> become(session, caller)
+                            .flatMap(became -> session.execute(RESUME_SELF))
+                            .flatMap(resumed -> session.one(PATH))
+                            .map(row -> SearchPath.parse(row.orElseThrow().text("path")))
+                            .flatMap(path -> work.apply(new Confined(session, runner, path, RESUME_SELF)))));
+        });
     }
 
     private static Uni<Void> become(Session session, Caller caller) {

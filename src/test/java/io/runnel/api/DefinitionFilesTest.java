@@ -195,6 +195,8 @@ class DefinitionFilesTest {
         write("a.yaml", TOTALS);
         write("b.yaml", LARGEST);
         assertThat(apply(true).applied()).isEqualTo(2);
+        // What it reads is known once it has been built.
+        client.run("CALL runnel.refresh('files.largest')");
         Files.delete(directory.resolve("a.yaml"));
         DefinitionFiles.Outcome kept = apply(false);
         assertThat(kept.dropped()).isZero();

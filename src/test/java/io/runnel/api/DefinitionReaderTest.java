@@ -78,7 +78,8 @@ class DefinitionReaderTest {
     @Test
     void examples_of_the_documentation_and_of_kubernetes_are_definitions() throws IOException {
         String readme = Files.readString(Path.of("README.md"));
-        String section = readme.substring(readme.indexOf("## Definitions as files"), readme.indexOf("## Limits"));
+        int begin = readme.indexOf("## Definitions as files");
+        String section = readme.substring(begin, readme.indexOf("\n## ", begin));
         TreeMap<String, String> texts = new TreeMap<>();
         Matcher blocks =
                 Pattern.compile("```(yaml|sql)\n(.*?)```", Pattern.DOTALL).matcher(section);

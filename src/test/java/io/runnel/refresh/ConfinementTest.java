@@ -202,6 +202,30 @@ class ConfinementTest {
         verifyRefused("within security-definer function");
     }
 
+    @Test
+    void trigger_of_an_event_log_has_the_rights_of_whoever_appends_or_of_the_owner() throws SQLException {
+        client.run("SET ROLE mallory");
+        client.run("SET search_path = confined, public");
+        client.run("SELECT runnel.create_event_log('confined.happened')");
+        client.run("CREATE TRIGGER act AFTER INSERT ON confined.happened FOR EACH ROW EXECUTE FUNCTION confined.act()");
+        client.run("RESET ROLE");
+        client.run("RESET search_path");
+        act("PERFORM confined.later();");
+        given().contentType("application/json")
+                .body("{\"events\": [{\"entity\": \"a\", \"type\": \"T\"}]}")
+                .post("/api/v1/event-logs/confined.happened/events")
+                .then()
+                .statusCode(403)
+                .body("detail", containsString("within security-definer function"));
+        act("");
+        given().contentType("application/json")
+                .body("{\"events\": [{\"entity\": \"a\", \"type\": \"T\"}, {\"entity\": \"b\", \"type\": \"T\"}]}")
+                .post("/api/v1/event-logs/confined.happened/events")
+                .then()
+                .statusCode(201);
+        assertThat(client.rows("SELECT count(*) FROM confined.happened")).containsExactly("2");
+    }
+
     private void act(String body) throws SQLException {
         client.run("CREATE OR REPLACE FUNCTION confined.act() RETURNS trigger LANGUAGE plpgsql AS $act$ BEGIN " + body
                 + " RETURN NULL; END $act$");
