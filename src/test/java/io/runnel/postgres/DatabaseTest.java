@@ -21,7 +21,7 @@ class DatabaseTest {
     /** More than the pool has connections. */
     private static final int OFTEN = 25;
 
-    private static final Sql WRITE = Sql.of("INSERT INTO cancelled_work VALUES (1)");
+    private static final Sql WRITE = Sql.of("INSERT INTO public.cancelled_work VALUES (1)");
     private static final Sql SLOW = Sql.of("SELECT pg_sleep(0.05)::text");
 
     @Inject
@@ -63,10 +63,19 @@ class DatabaseTest {
     }
 
     @Test
-    void connections_reach_no_schema_of_the_role_s_name_and_notice_that_the_service_is_gone() throws Throwable {
-        assertThat(setting("search_path")).isEqualTo("public");
+    void connections_reach_no_schema_that_others_write_to_and_notice_that_the_service_is_gone() throws Throwable {
+        assertThat(setting("search_path")).isEqualTo("pg_catalog, pg_temp");
         assertThat(setting("client_connection_check_interval")).isEqualTo("1s");
         assertThat(setting("client_min_messages")).isEqualTo("warning");
+    }
+
+    @Test
+    void names_in_definitions_are_found_where_people_look_for_them() throws Throwable {
+        Function<Session, Uni<Optional<Row>>> path =
+                session -> session.one(Sql.of("SELECT current_setting('search_path') AS value"));
+        assertThat(await(database.definition(path)).orElseThrow().text("value")).isEqualTo("public");
+        assertThat(await(database.draft(path)).orElseThrow().text("value")).isEqualTo("public");
+        assertThat(setting("search_path")).isEqualTo("pg_catalog, pg_temp");
     }
 
     private void assertReusable(SqlClient client) throws Throwable {
