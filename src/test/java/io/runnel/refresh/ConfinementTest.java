@@ -161,10 +161,11 @@ class ConfinementTest {
             client.run("CALL runnel.refresh('confined.totals')");
         }
         equal();
-        assertThat(client.rows("SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = 4711"))
-                .isEmpty();
-        assertThat(client.rows("SELECT FROM pg_class WHERE relnamespace::regnamespace::text LIKE 'pg\\_temp\\_%'"))
-                .isEmpty();
+        Await.until(
+                () -> "nothing to be left behind, shortly after the refresh",
+                () -> client.rows("SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = 4711 UNION ALL"
+                                + " SELECT FROM pg_class WHERE relnamespace::regnamespace::text LIKE 'pg\\_temp\\_%'")
+                        .isEmpty());
     }
 
     @Test
