@@ -52,9 +52,6 @@ public final class Confined {
      * @param values for its parameters, which must be texts
      */
     public Uni<List<Row>> query(Sql statement, Sql columns, String... values) {
-        if (statement.text().length() > PreparedStatements.LENGTH_MAX) {
-            return planned(statement, columns, values);
-        }
         Identifier name = PreparedStatements.name(runner, path, statement.text());
         Sql arguments = values.length == 0
                 ? Sql.of("")
@@ -99,7 +96,7 @@ public final class Confined {
         return script(Sql.join(";\n", scripts).text())
                 .flatMap(done -> session.trusted(FINGERPRINT))
                 .invoke(rows -> {
-                    prepared.added(name);
+                    prepared.added(name, statement);
                     prepared.fingerprint(rows.get(0).text("fingerprint"));
                 })
                 .replaceWithVoid();

@@ -1,11 +1,11 @@
 package io.runnel.postgres;
 
 import io.runnel.sql.Identifier;
+import io.runnel.sql.Sql;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
-import java.util.Iterator;
 import java.util.LinkedHashSet;
 import java.util.Optional;
 import java.util.Set;
@@ -19,10 +19,13 @@ final class PreparedStatements {
     /** How many statements one connection keeps; the plan of a long one takes up to 1 MB of the server. */
     static final int MAX = 40;
 
-    /** Longer ones are planned each time. */
+    /** Longer ones are kept until another is prepared. */
     static final int LENGTH_MAX = 200_000;
 
     private final Set<String> names = new LinkedHashSet<>();
+
+    /** Those that are too long to be kept. */
+    private final Set<String> passing = new LinkedHashSet<>();
 
     /** What {@code runnel_internal.prepared} says if nobody else has prepared or deallocated anything. */
     private String fingerprint = "";
@@ -44,18 +47,24 @@ final class PreparedStatements {
         return names.remove(name.name()) && names.add(name.name());
     }
 
-    /** The one to do without when another is prepared, if there are as many as may be. */
+    /** The one to do without when another is prepared, if it is too long or there are as many as may be. */
     Optional<Identifier> surplus() {
-        Iterator<String> oldest = names.iterator();
-        return names.size() < MAX ? Optional.empty() : Optional.of(Identifier.of(oldest.next()));
+        Set<String> candidates = passing.isEmpty() ? names : passing;
+        return passing.isEmpty() && names.size() < MAX
+                ? Optional.empty()
+                : Optional.of(Identifier.of(candidates.iterator().next()));
     }
 
     void removed(Identifier name) {
         names.remove(name.name());
+        passing.remove(name.name());
     }
 
-    void added(Identifier name) {
+    void added(Identifier name, Sql statement) {
         names.add(name.name());
+        if (statement.text().length() > LENGTH_MAX) {
+            passing.add(name.name());
+        }
     }
 
     String fingerprint() {
