@@ -1,15 +1,12 @@
 package io.runnel.api;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.runnel.postgres.Confined;
 import io.runnel.postgres.Failure;
 import io.runnel.projection.EventLogs;
 import io.runnel.security.Acting;
 import io.runnel.security.Roles;
 import io.runnel.sql.Identifier;
 import io.runnel.sql.QualifiedName;
-import io.runnel.sql.Sql;
-import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
 import jakarta.annotation.security.RolesAllowed;
 import jakarta.validation.Valid;
@@ -28,7 +25,6 @@ import java.time.Instant;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import java.util.stream.IntStream;
 import org.eclipse.microprofile.openapi.annotations.Operation;
 import org.eclipse.microprofile.openapi.annotations.enums.SchemaType;
 import org.eclipse.microprofile.openapi.annotations.media.Content;
@@ -48,16 +44,8 @@ class EventsResource {
     /** How many events one request appends; its body is limited by {@code quarkus.http.limits.max-body-size}. */
     static final int EVENTS_MAX = 1_000;
 
-    private static final Sql APPEND = Sql.of("""
-            SELECT "position", version
-            FROM runnel.append(($1)[1], ($1)[2], ($1)[3], ($1)[4]::jsonb, ($1)[5]::bigint, ($1)[6]::jsonb,
-              ($1)[7]::timestamptz)""");
-    private static final Sql PLACE = Sql.of("\"position\" bigint, version bigint");
-
     /** How the function that appends tells which version an entity has. */
     private static final Pattern ACTUAL = Pattern.compile("has version (\\d+)\\.$");
-
-    private static final String CONFLICT = "version-conflict";
 
     private final Acting acting;
     private final EventLogs logs;
@@ -97,7 +85,7 @@ class EventsResource {
                         "event log " + log.display() + " does not exist",
                         "GET " + EventLogsResource.PATH + " lists the event logs")))
                 .flatMap(found -> acting.confined(
-                        Identifier.of(found.owner()), confined -> append(confined, log, request.events())))
+                        Identifier.of(found.owner()), confined -> Appending.append(confined, log, request.events())))
                 .map(appended -> Response.status(Response.Status.CREATED)
                         .entity(new Appended(appended))
                         .build())
@@ -105,49 +93,8 @@ class EventsResource {
                 .recoverWithItem(thrown -> conflict((Failure) thrown));
     }
 
-    private static Uni<List<Place>> append(Confined confined, QualifiedName log, List<Event> events) {
-        return Multi.createFrom()
-                .iterable(IntStream.range(0, events.size()).boxed().toList())
-                .onItem()
-                .transformToUniAndConcatenate(index -> append(confined, log, events.get(index))
-                        .onFailure(Failure.class)
-                        .transform(thrown -> at(index, thrown)))
-                .collect()
-                .asList();
-    }
-
-    private static Uni<Place> append(Confined confined, QualifiedName log, Event event) {
-        return confined.planned(
-                        APPEND,
-                        PLACE,
-                        log.sql().text(),
-                        Inputs.text("entity", event.entity()),
-                        Inputs.text("type", event.type()),
-                        text(event.body()),
-                        text(event.expectedVersion()),
-                        text(event.metadata()),
-                        text(event.occurredAt()))
-                .map(rows -> rows.get(0))
-                .map(row -> new Place(row.number("position"), row.number("version")));
-    }
-
-    private static @Nullable String text(@Nullable Object value) {
-        return value == null ? null : value.toString();
-    }
-
-    /** Says which event it was, if that is what is wrong. */
-    private static Failure at(int index, Failure failure) {
-        String message = "events[" + index + "]: " + failure.message();
-        if (failure instanceof Failure.Invalid) {
-            return new Failure.Invalid(failure.code(), message, failure.detail(), failure.hint(), 0);
-        } else if (failure.code().equals(CONFLICT)) {
-            return new Failure.Conflict(CONFLICT, message, failure.detail(), failure.hint());
-        }
-        return failure;
-    }
-
     private static boolean conflicting(Throwable thrown) {
-        return thrown instanceof Failure failure && failure.code().equals(CONFLICT);
+        return thrown instanceof Failure failure && failure.code().equals(Appending.CONFLICT);
     }
 
     private static Response conflict(Failure failure) {

@@ -8,6 +8,8 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Predicate;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -26,6 +28,8 @@ public final class Confined {
     private static final String PREPARE = "PREPARE {} AS {}";
     private static final String PREPARED = "EXECUTE {}{}";
     private static final String DEALLOCATE = "DEALLOCATE {}";
+    private static final Sql SAVE = Sql.of("SAVEPOINT attempt");
+    private static final Sql GO_BACK = Sql.of("ROLLBACK TO SAVEPOINT attempt");
     private static final Sql FINGERPRINT = Sql.of("SELECT runnel_internal.prepared() AS fingerprint");
 
     private final Session session;
@@ -73,6 +77,15 @@ public final class Confined {
     /** As {@link #query}, for at most one row. */
     public Uni<Optional<Row>> one(Sql statement, Sql columns, String... values) {
         return query(statement, columns, values).map(rows -> rows.stream().findFirst());
+    }
+
+    /** Does work, or, if it fails in such a way, nothing of it but the other. */
+    public <T> Uni<T> attempt(Supplier<Uni<T>> work, Predicate<Failure> failed, Supplier<Uni<T>> otherwise) {
+        return session.execute(SAVE)
+                .flatMap(saved -> work.get())
+                .onFailure(thrown -> thrown instanceof Failure failure && failed.test(failure))
+                .recoverWithUni(thrown ->
+                        session.execute(GO_BACK).flatMap(back -> restore()).flatMap(restored -> otherwise.get()));
     }
 
     private Uni<List<Row>> run(String statement, Sql columns, @Nullable String... values) {

@@ -6,6 +6,7 @@ import io.runnel.postgres.Database;
 import io.runnel.postgres.EventLoop;
 import io.runnel.postgres.Failure;
 import io.runnel.postgres.Row;
+import io.runnel.postgres.Runner;
 import io.runnel.postgres.Runners;
 import io.runnel.postgres.Session;
 import io.runnel.sql.Identifier;
@@ -35,7 +36,12 @@ public class Acting {
     private static final String BECOME = "SELECT set_config('runnel.caller', {}, true);\nSET LOCAL ROLE {}";
 
     private static final Sql RESUME_SELF = Sql.of("SET LOCAL ROLE NONE");
-    private static final Sql PATH = Sql.of("SELECT current_setting('search_path') AS path");
+
+    /** And the functions of the role, which are looked for each time: a name may by now be that of another role. */
+    private static final Sql PATH = Sql.of("""
+        SELECT current_setting('search_path') AS path, CASE WHEN runnel_internal.confined(role) THEN role::oid::bigint END AS runner
+        FROM to_regrole(quote_ident($1)) AS role\
+        """);
 
     private static final Sql MAY_READ =
             Sql.of("SELECT runnel_internal.role_may_read($1::text::name, $2::text, $3) AS permitted");
@@ -124,15 +130,26 @@ public class Acting {
     public <T> Uni<T> confined(Identifier otherwise, Function<Confined, Uni<T>> work) {
         return caller().flatMap(caller -> {
             Identifier role = caller.databaseRole().orElse(otherwise);
-            return runners.of(role.name())
-                    .onFailure(Acting::unusable)
-                    .transform(thrown -> unusable(caller, role))
-                    .flatMap(runner -> database.definition(session -> become(session, caller)
-                            .flatMap(became -> session.execute(RESUME_SELF))
-                            .flatMap(resumed -> session.one(PATH))
-                            .map(row -> SearchPath.parse(row.orElseThrow().text("path")))
-                            .flatMap(path -> work.apply(new Confined(session, runner, path, RESUME_SELF)))));
+            return confined(caller, role, work)
+                    .onFailure(Runner::gone)
+                    .recoverWithUni(gone -> runners.of(role.name())
+                            .onFailure(Acting::unusable)
+                            .transform(thrown -> unusable(caller, role))
+                            .flatMap(made -> confined(caller, role, work)));
         });
+    }
+
+    private <T> Uni<T> confined(Caller caller, Identifier role, Function<Confined, Uni<T>> work) {
+        return database.definition(session -> become(session, caller)
+                .flatMap(became -> session.execute(RESUME_SELF))
+                .flatMap(resumed -> session.one(PATH, role.name()))
+                .map(row -> confined(session, row.orElseThrow()))
+                .flatMap(confined -> work.apply(confined)));
+    }
+
+    private static Confined confined(Session session, Row row) {
+        Runner runner = row.optionalNumber("runner").map(Runner::new).orElseThrow(Runner::missing);
+        return new Confined(session, runner, SearchPath.parse(row.text("path")), RESUME_SELF);
     }
 
     private static Uni<Void> become(Session session, Caller caller) {
