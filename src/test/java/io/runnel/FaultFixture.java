@@ -27,7 +27,7 @@ abstract class FaultFixture {
     static final String SERVICE_CONNECTIONS = "pid <> pg_backend_pid() AND datname = current_database()"
             + " AND backend_type = 'client backend' AND application_name NOT LIKE 'PostgreSQL JDBC%'";
 
-    static final String LISTENER = "application_name = 'runnel listener'";
+    static final String LISTENER = "application_name LIKE 'runnel listener%'";
 
     static final int WRITERS = 3;
     static final int TRANSACTIONS = 300;

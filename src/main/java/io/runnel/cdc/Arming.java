@@ -2,12 +2,11 @@ package io.runnel.cdc;
 
 import io.runnel.postgres.Listener;
 import io.runnel.postgres.Row;
+import io.runnel.replica.ArmedLocks;
 import io.runnel.sql.Sql;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
 import java.util.Collection;
-import java.util.HashSet;
-import java.util.Set;
 import java.util.stream.Collectors;
 
 /**
@@ -19,13 +18,6 @@ import java.util.stream.Collectors;
 @ApplicationScoped
 public class Arming {
 
-    // A transaction that has notified cannot be prepared: where there are such, nobody may be asked to, not for a
-    // moment.
-    private static final Sql LOCK = Sql.of("""
-            SELECT CASE WHEN current_setting('max_prepared_transactions')::int = 0
-              THEN pg_try_advisory_lock({}, $1::text::int) ELSE false END AS locked""", Source.ARMED_LOCK_CLASS);
-    private static final Sql UNLOCK =
-            Sql.of("SELECT pg_advisory_unlock({}, $1::text::int) AS unlocked", Source.ARMED_LOCK_CLASS);
     private static final Sql PENDING = Sql.of("""
             SELECT EXISTS (
               SELECT FROM unnest($1::text::bigint[]) AS t(id)
@@ -41,13 +33,19 @@ public class Arming {
         CHANGES_PENDING
     }
 
-    private final Listener listener;
+    private static final Uni<Answer> NOT_ARMED = Uni.createFrom().item(Answer.NOT_ARMED);
 
-    // Touched on the event loop only. A lock that went with its session is released once too often, which does no harm.
-    private final Set<Integer> held = new HashSet<>();
+    private final Listener listener;
+    private final ArmedLocks locks;
 
     Arming(Listener listener) {
         this.listener = listener;
+        this.locks = new ArmedLocks(listener, Sql.of("{}", Source.ARMED_LOCK_CLASS), "runnel_disarmed_source");
+    }
+
+    /** The locks themselves. */
+    public ArmedLocks locks() {
+        return locks;
     }
 
     /**
@@ -56,20 +54,19 @@ public class Arming {
      * @param tables the stream tables that rely on being woken up
      */
     public Uni<Answer> arm(int source, Collection<Long> tables) {
-        String id = Integer.toString(source);
         String ids = tables.stream().map(String::valueOf).collect(Collectors.joining(",", "{", "}"));
+        return locks.take(source).flatMap(taken -> taken ? look(source, ids) : NOT_ARMED);
+    }
+
+    private Uni<Answer> look(int source, String ids) {
         return listener.session()
-                .map(session -> session.one(LOCK, id).flatMap(row -> {
-                    if (!row.orElseThrow().truth("locked")) {
-                        return Uni.createFrom().item(Answer.NOT_ARMED);
-                    }
-                    held.add(source);
-                    return session.one(PENDING, ids)
-                            .map(found -> answer(found.orElseThrow()))
-                            .call(answer ->
-                                    answer == Answer.ARMED ? Uni.createFrom().voidItem() : disarm(source));
-                }))
-                .orElse(Uni.createFrom().item(Answer.NOT_ARMED));
+                .map(session -> session.one(PENDING, ids)
+                        .onFailure()
+                        .call(() -> locks.release(source))
+                        .map(found -> answer(found.orElseThrow()))
+                        .call(answer ->
+                                answer == Answer.ARMED ? Uni.createFrom().voidItem() : locks.release(source)))
+                .orElse(NOT_ARMED);
     }
 
     private static Answer answer(Row row) {
@@ -78,11 +75,6 @@ public class Arming {
 
     /** Lets writers be again; does nothing if the source is not armed. */
     public Uni<Void> disarm(int source) {
-        if (!held.remove(source)) {
-            return Uni.createFrom().voidItem();
-        }
-        return listener.session()
-                .map(session -> session.one(UNLOCK, Integer.toString(source)).replaceWithVoid())
-                .orElse(Uni.createFrom().voidItem());
+        return locks.release(source);
     }
 }

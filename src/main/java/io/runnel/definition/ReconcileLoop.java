@@ -3,8 +3,8 @@ package io.runnel.definition;
 import io.runnel.catalog.StreamTables;
 import io.runnel.cdc.Cleanup;
 import io.runnel.postgres.EventLoop;
-import io.runnel.postgres.Leadership;
 import io.runnel.postgres.Notification;
+import io.runnel.replica.Share;
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.enterprise.event.Observes;
 import java.time.Duration;
@@ -52,8 +52,12 @@ public class ReconcileLoop {
         this.cleanup = cleanup;
     }
 
-    void onLeadership(@Observes Leadership event) {
-        leader = event.held();
+    void onShare(@Observes Share event) {
+        boolean led = leader;
+        leader = event.leads();
+        if (leader == led) {
+            return;
+        }
         term++;
         if (leader) {
             long inTerm = term;

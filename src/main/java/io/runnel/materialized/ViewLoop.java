@@ -3,8 +3,9 @@ package io.runnel.materialized;
 import io.runnel.postgres.Coalesced;
 import io.runnel.postgres.EventLoop;
 import io.runnel.postgres.Failure;
-import io.runnel.postgres.Leadership;
 import io.runnel.postgres.Notification;
+import io.runnel.replica.ReadModelKey.Kind;
+import io.runnel.replica.Share;
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.enterprise.event.Event;
 import jakarta.enterprise.event.Observes;
@@ -21,7 +22,7 @@ import java.util.stream.Collectors;
 import org.jboss.logging.Logger;
 
 /**
- * Refreshes the managed views, while this process leads: each at its times, after what it reads has been made fresh ({@link
+ * Refreshes the managed views that are this process's: each at its times, after what it reads has been made fresh ({@link
  * Upstream}), when somebody asks, and after those that it reads if they are due too. A view is never refreshed twice at once, and one that fails delays no other. All state is touched on
  * the event loop only.
  */
@@ -58,7 +59,7 @@ class ViewLoop {
     private final Event<ViewRefreshFailed> failures;
     private final Random random = new Random();
 
-    private boolean leader;
+    private Share share = Share.NOTHING;
     private long term;
     private final Map<Long, Pipeline> pipelines = new HashMap<>();
     private int running;
@@ -81,23 +82,31 @@ class ViewLoop {
         this.failures = failures;
     }
 
-    void onLeadership(@Observes Leadership event) {
-        leader = event.held();
-        term++;
-        pipelines.clear();
-        if (leader) {
-            long inTerm = term;
+    void onShare(@Observes Share event) {
+        boolean served = share.serves();
+        share = event;
+        if (served && event.serves()) {
+            read();
+        } else if (served || event.serves()) {
+            term++;
+            pipelines.clear();
+            begin(term);
+        }
+    }
+
+    private void begin(long inTerm) {
+        if (share.serves()) {
             loop.repeat(
                     RELOAD_INTERVAL,
                     () -> inTerm == term,
-                    () -> rows.maintain().flatMap(done -> rows.active()),
+                    () -> share.leads() ? rows.maintain().flatMap(done -> rows.active()) : rows.active(),
                     found -> defined(inTerm, found),
                     thrown -> LOG.warnf("the materialized views cannot be read: %s", thrown.getMessage()));
         }
     }
 
     void onNotification(@Observes Notification event) {
-        if (leader && event.channel().equals(CHANNEL)) {
+        if (share.serves() && event.channel().equals(CHANNEL)) {
             Optional.ofNullable(pipelines.get(event.id())).ifPresent(Pipeline::forgive);
             read();
         }
@@ -110,11 +119,14 @@ class ViewLoop {
     }
 
     private void defined(long inTerm, List<ManagedView> found) {
-        if (inTerm != term || !leader) {
+        if (inTerm != term || !share.serves()) {
             return;
         }
-        pipelines.keySet().retainAll(found.stream().map(ManagedView::id).collect(Collectors.toSet()));
-        found.forEach(view ->
+        List<ManagedView> mine = found.stream()
+                .filter(view -> share.has(Kind.MATERIALIZED_VIEW, view.id()))
+                .toList();
+        pipelines.keySet().retainAll(mine.stream().map(ManagedView::id).collect(Collectors.toSet()));
+        mine.forEach(view ->
                 pipelines.computeIfAbsent(view.id(), id -> new Pipeline(view)).define(view));
         startDue();
     }

@@ -5,6 +5,9 @@ import io.smallrye.mutiny.Uni;
 import io.smallrye.mutiny.subscription.UniEmitter;
 import io.vertx.mutiny.sqlclient.Pool;
 import jakarta.enterprise.context.ApplicationScoped;
+import java.time.Duration;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Function;
 
 /** Sessions and transactions. */
@@ -28,8 +31,29 @@ public class Database {
         this.pool = pool;
     }
 
-    /** A connection that its caller closes, for those who keep one. */
-    Uni<Session> connect() {
+    /**
+     * A connection that its caller closes, for those who keep one.
+     *
+     * @param longest how long it may take; a server that is cut off does not answer at all
+     */
+    public Uni<Session> connect(Duration longest) {
+        Uni<Session> opening = connect();
+        AtomicBoolean late = new AtomicBoolean();
+        return Uni.createFrom()
+                .<Session>emitter(result -> begin(
+                        opening.call(session ->
+                                late.get() ? session.close() : Uni.createFrom().voidItem()),
+                        result))
+                .ifNoItem()
+                .after(longest)
+                .failWith(() -> {
+                    late.set(true);
+                    return new Failure.Unavailable(
+                            "database-unavailable", "the database does not answer", "", new TimeoutException());
+                });
+    }
+
+    private Uni<Session> connect() {
         return pool.getConnection()
                 .onFailure()
                 .transform(DatabaseFailures::translate)

@@ -13,14 +13,11 @@ import java.util.Optional;
 import org.jboss.logging.Logger;
 
 /**
- * The one connection that listens. It also holds the session locks of this process: leadership, and the armed locks of
- * change capture. When it is lost, all of them are, which is announced as lost {@link Leadership}.
+ * The one connection that listens. It also holds the locks by which writers know that they have to notify. When it is lost,
+ * all of them are, which is announced as {@link Listening}.
  */
 @ApplicationScoped
 public class Listener {
-
-    /** How often a replica that does not lead tries to. */
-    public static final Duration LEADERSHIP_INTERVAL = Duration.ofSeconds(1);
 
     /** How often the listener's connection is asked for a sign of life, since a silent one looks like an idle one. */
     public static final Duration HEARTBEAT_INTERVAL = Duration.ofSeconds(5);
@@ -30,17 +27,18 @@ public class Listener {
 
     private static final Logger LOG = Logger.getLogger(Listener.class);
     private static final Duration RECONNECT_INTERVAL = Duration.ofMillis(500);
-    private static final int LEADER_LOCK_CLASS = 0x525550;
-    private static final Sql LISTEN = Sql.of("""
+    private static final String LISTEN = """
             SET idle_session_timeout = 0;
-            SET application_name = 'runnel listener';
+            SET application_name = {};
             LISTEN runnel_wakeup;
             LISTEN runnel_definition;
             LISTEN runnel_schedule;
             LISTEN runnel_events;
             LISTEN runnel_projection;
-            LISTEN runnel_materialized_view""");
-    private static final Sql LEAD = Sql.of("SELECT pg_try_advisory_lock({}, 0) AS locked", LEADER_LOCK_CLASS);
+            LISTEN runnel_materialized_view;
+            LISTEN runnel_disarmed_source;
+            LISTEN runnel_disarmed_log;
+            LISTEN runnel_replica""";
 
     private static final Sql ALIVE = Sql.of("SELECT 1 AS alive");
 
@@ -48,11 +46,11 @@ public class Listener {
     private final EventLoop loop;
     private final Connectivity connectivity;
     private final Event<Notification> notifications;
-    private final Event<Leadership> leadership;
+    private final Event<Listening> listening;
+    private final Sql listen;
 
     // Touched on the loop only.
     private Optional<Session> session = Optional.empty();
-    private boolean leader;
     private volatile boolean stopped;
 
     Listener(
@@ -60,12 +58,14 @@ public class Listener {
             EventLoop loop,
             Connectivity connectivity,
             Event<Notification> notifications,
-            Event<Leadership> leadership) {
+            Event<Listening> listening,
+            Instance instance) {
         this.database = database;
         this.loop = loop;
         this.connectivity = connectivity;
         this.notifications = notifications;
-        this.leadership = leadership;
+        this.listening = listening;
+        this.listen = Sql.of(LISTEN, Sql.literal(instance.applicationName("runnel listener")));
     }
 
     void start(@Observes @Priority(3000) StartupEvent event) {
@@ -85,7 +85,7 @@ public class Listener {
         if (stopped) {
             return;
         }
-        loop.start(database.connect().flatMap(this::listen), this::connected, thrown -> {
+        loop.start(database.connect(HEARTBEAT_TIMEOUT).flatMap(this::listen), this::connected, thrown -> {
             LOG.warnf("the listener cannot connect: %s", thrown.getMessage());
             loop.after(RECONNECT_INTERVAL, this::connect);
         });
@@ -99,7 +99,7 @@ public class Listener {
                 loop.run(() -> lost(opened));
             }
         });
-        return opened.execute(LISTEN)
+        return opened.execute(listen)
                 .ifNoItem()
                 .after(HEARTBEAT_TIMEOUT)
                 .fail()
@@ -111,7 +111,7 @@ public class Listener {
     private void connected(Session opened) {
         session = Optional.of(opened);
         connectivity.listenerConnected(true);
-        lead(opened);
+        listening.fire(new Listening(true));
         loop.after(HEARTBEAT_INTERVAL, () -> beat(opened));
     }
 
@@ -128,34 +128,13 @@ public class Listener {
                 });
     }
 
-    private void lead(Session opened) {
-        if (stopped || leader || session.isEmpty() || session.get() != opened) {
-            return;
-        }
-        loop.start(
-                opened.one(LEAD),
-                row -> {
-                    if (row.orElseThrow().truth("locked")) {
-                        leader = true;
-                        LOG.info("leading: this process schedules the refreshes");
-                        leadership.fire(new Leadership(true));
-                    } else {
-                        loop.after(LEADERSHIP_INTERVAL, () -> lead(opened));
-                    }
-                },
-                thrown -> loop.after(LEADERSHIP_INTERVAL, () -> lead(opened)));
-    }
-
     private void lost(Session closed) {
         if (session.isEmpty() || session.get() != closed) {
             return;
         }
         session = Optional.empty();
         connectivity.listenerConnected(false);
-        if (leader) {
-            leader = false;
-            leadership.fire(new Leadership(false));
-        }
+        listening.fire(new Listening(false));
         if (!stopped) {
             LOG.warn("the listener's connection is lost");
             connect();

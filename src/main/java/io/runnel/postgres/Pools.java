@@ -2,6 +2,7 @@ package io.runnel.postgres;
 
 import io.quarkus.reactive.pg.client.PgPoolCreator;
 import io.vertx.pgclient.PgBuilder;
+import io.vertx.pgclient.PgConnectOptions;
 import io.vertx.sqlclient.Pool;
 import jakarta.enterprise.context.ApplicationScoped;
 import java.util.List;
@@ -13,10 +14,20 @@ import java.util.List;
 @ApplicationScoped
 class Pools implements PgPoolCreator {
 
+    private static final String APPLICATION_NAME = "application_name";
+    private static final String DRIVERS_OWN = "vertx-pg-client";
+
+    private final Instance instance;
+
+    Pools(Instance instance) {
+        this.instance = instance;
+    }
+
     @Override
     public Pool create(Input input) {
         input.pgConnectOptionsList()
-                .forEach(options -> options.setTcpKeepAlive(true)
+                .forEach(options -> named(options)
+                        .setTcpKeepAlive(true)
                         .setPreparedStatementCacheMaxSize(PreparedStatements.MAX)
                         .setPreparedStatementCacheSqlFilter(sql -> sql.length() <= PreparedStatements.LENGTH_MAX));
         return PgBuilder.pool()
@@ -25,5 +36,11 @@ class Pools implements PgPoolCreator {
                 .using(input.vertx())
                 .withConnectHandler(Connections::settle)
                 .build();
+    }
+
+    private PgConnectOptions named(PgConnectOptions options) {
+        String given = options.getProperties().getOrDefault(APPLICATION_NAME, DRIVERS_OWN);
+        options.addProperty(APPLICATION_NAME, instance.applicationName(given.equals(DRIVERS_OWN) ? "" : given));
+        return options;
     }
 }

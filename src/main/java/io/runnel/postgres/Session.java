@@ -211,7 +211,7 @@ public final class Session {
      * Cuts a connection that does not answer any more; what waits for it fails. To close it properly would wait for the
      * answer, and to give it back would hand it to the next.
      */
-    void cut() {
+    public void cut() {
         driver().socket().close().onComplete(done -> {});
     }
 

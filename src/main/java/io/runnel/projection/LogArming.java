@@ -1,12 +1,11 @@
 package io.runnel.projection;
 
 import io.runnel.postgres.Listener;
+import io.runnel.replica.ArmedLocks;
 import io.runnel.sql.Sql;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
 import java.util.Collection;
-import java.util.HashSet;
-import java.util.Set;
 import java.util.stream.Collectors;
 
 /**
@@ -16,11 +15,6 @@ import java.util.stream.Collectors;
 @ApplicationScoped
 class LogArming {
 
-    private static final Sql LOCK = Sql.of("""
-            SELECT CASE WHEN current_setting('max_prepared_transactions')::int = 0
-              THEN pg_try_advisory_lock(runnel_internal.log_lock_class(), $1::text::int) ELSE false END AS locked""");
-    private static final Sql UNLOCK =
-            Sql.of("SELECT pg_advisory_unlock(runnel_internal.log_lock_class(), $1::text::int) AS unlocked");
     private static final Sql PENDING = Sql.of("""
             SELECT EXISTS (
               SELECT FROM unnest($1::text::bigint[]) AS t(id)
@@ -36,49 +30,43 @@ class LogArming {
         PENDING
     }
 
-    private final Listener listener;
+    private static final Uni<Answer> NOT_ARMED = Uni.createFrom().item(Answer.NOT_ARMED);
 
-    // Touched on the event loop only.
-    private final Set<Integer> held = new HashSet<>();
+    private final Listener listener;
+    private final ArmedLocks locks;
 
     LogArming(Listener listener) {
         this.listener = listener;
+        this.locks = new ArmedLocks(listener, Sql.of("runnel_internal.log_lock_class()"), "runnel_disarmed_log");
     }
 
-    /** Forgets what was held in a session that is gone. */
-    void reset() {
-        held.clear();
+    /** The locks themselves. */
+    ArmedLocks locks() {
+        return locks;
     }
 
     boolean armed(int log) {
-        return held.contains(log);
+        return locks.armed(log);
     }
 
     Uni<Answer> arm(int log, Collection<Long> projections) {
         String ids = projections.stream().map(String::valueOf).collect(Collectors.joining(",", "{", "}"));
+        return locks.take(log).flatMap(taken -> taken ? look(log, ids) : NOT_ARMED);
+    }
+
+    private Uni<Answer> look(int log, String ids) {
         return listener.session()
-                .map(session -> session.one(LOCK, Integer.toString(log)).flatMap(row -> {
-                    if (!row.orElseThrow().truth("locked")) {
-                        return Uni.createFrom().item(Answer.NOT_ARMED);
-                    }
-                    held.add(log);
-                    return session.one(PENDING, ids)
-                            .onFailure()
-                            .call(() -> disarm(log))
-                            .map(found -> found.orElseThrow().truth("pending") ? Answer.PENDING : Answer.ARMED)
-                            .call(answer ->
-                                    answer == Answer.ARMED ? Uni.createFrom().voidItem() : disarm(log));
-                }))
-                .orElse(Uni.createFrom().item(Answer.NOT_ARMED));
+                .map(session -> session.one(PENDING, ids)
+                        .onFailure()
+                        .call(() -> disarm(log))
+                        .map(found -> found.orElseThrow().truth("pending") ? Answer.PENDING : Answer.ARMED)
+                        .call(answer ->
+                                answer == Answer.ARMED ? Uni.createFrom().voidItem() : disarm(log)))
+                .orElse(NOT_ARMED);
     }
 
     /** Lets writers be again; does nothing if the log is not armed. */
     Uni<Void> disarm(int log) {
-        if (!held.remove(log)) {
-            return Uni.createFrom().voidItem();
-        }
-        return listener.session()
-                .map(session -> session.one(UNLOCK, Integer.toString(log)).replaceWithVoid())
-                .orElse(Uni.createFrom().voidItem());
+        return locks.release(log);
     }
 }

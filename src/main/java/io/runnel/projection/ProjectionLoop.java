@@ -3,10 +3,11 @@ package io.runnel.projection;
 import io.runnel.postgres.Coalesced;
 import io.runnel.postgres.EventLoop;
 import io.runnel.postgres.Failure;
-import io.runnel.postgres.Leadership;
 import io.runnel.postgres.Notification;
 import io.runnel.projection.Batch.Outcome;
 import io.runnel.projection.Projector.Run;
+import io.runnel.replica.ReadModelKey.Kind;
+import io.runnel.replica.Share;
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.enterprise.event.Event;
 import jakarta.enterprise.event.Observes;
@@ -21,7 +22,7 @@ import java.util.stream.Collectors;
 import org.jboss.logging.Logger;
 
 /**
- * Runs the batches of all projections, while this process leads: when a log wakes it up, when a projection was changed, by
+ * Runs the batches of projections, as far as they are this process's: when a log wakes it up, when a projection was changed, by
  * its schedule, and from time to time, because a notification may be lost. A worker of a projection is never run twice at
  * once, and one that fails delays no other. All state is touched on the event loop only.
  */
@@ -38,7 +39,6 @@ class ProjectionLoop {
     static final Duration EXCHANGE_INTERVAL = Duration.ofSeconds(1);
 
     private static final Logger LOG = Logger.getLogger(ProjectionLoop.class);
-    private static final Duration PRUNE_INTERVAL = Duration.ofSeconds(1);
 
     /** The pause after a conflict stays below a second: it is over when another batch is. */
     private static final int CONFLICT_DOUBLINGS_MAX = 5;
@@ -51,14 +51,14 @@ class ProjectionLoop {
     private final ProjectionRows rows;
     private final Coalesced<List<Projection>> reading;
     private final LogArming arming;
+    private final LogPruning pruning;
     private final Event<EventsHandled> handled;
     private final Random random = new Random();
 
-    private boolean leader;
+    private Share share = Share.NOTHING;
     private long term;
     private final Pipelines pipelines = new Pipelines();
     private final Set<Integer> arms = new HashSet<>();
-    private final Set<Integer> prunable = new HashSet<>();
 
     ProjectionLoop(
             EventLoop loop,
@@ -73,32 +73,47 @@ class ProjectionLoop {
         this.rows = rows;
         this.reading = new Coalesced<>(loop, rows::active);
         this.arming = arming;
+        this.pruning = new LogPruning(loop, rows);
         this.handled = handled;
     }
 
-    void onLeadership(@Observes Leadership event) {
-        leader = event.held();
-        term++;
-        pipelines.clear();
-        arms.clear();
-        arming.reset();
-        if (leader) {
-            long inTerm = term;
-            loop.repeat(
-                    RELOAD_INTERVAL,
-                    () -> inTerm == term,
-                    () -> rows.release().flatMap(done -> rows.active()),
-                    found -> defined(inTerm, found),
-                    thrown -> LOG.warnf("the projections cannot be read: %s", thrown.getMessage()));
-            prune(inTerm);
+    void onShare(@Observes Share event) {
+        boolean served = share.serves();
+        share = event;
+        arming.locks().shared(event.shared());
+        if (served && event.serves()) {
+            read();
+        } else if (served || event.serves()) {
+            term++;
+            pipelines.clear();
+            arms.clear();
+            begin(term);
         }
     }
 
-    void onNotification(@Observes Notification event) {
-        if (!leader) {
+    /** Also the last time, when there is nothing to do any more but to let writers be. */
+    private void begin(long inTerm) {
+        if (!share.serves()) {
+            loop.start(arming.locks().releaseAll(), done -> {}, thrown -> {});
             return;
         }
-        if (event.channel().equals("runnel_events")) {
+        loop.repeat(
+                RELOAD_INTERVAL,
+                () -> inTerm == term,
+                () -> share.leads() ? rows.release().flatMap(done -> rows.active()) : rows.active(),
+                found -> defined(inTerm, found),
+                thrown -> LOG.warnf("the projections cannot be read: %s", thrown.getMessage()));
+        arming.locks().watch(loop, () -> inTerm == term, log -> wake(inTerm, log));
+        pruning.begin(() -> inTerm == term);
+    }
+
+    void onNotification(@Observes Notification event) {
+        if (!share.serves()) {
+            return;
+        }
+        if (event.channel().equals("runnel_disarmed_log") && arming.locks().told((int) event.id())) {
+            wake(term, (int) event.id());
+        } else if (event.channel().equals("runnel_events")) {
             int log = (int) event.id();
             long inTerm = term;
             loop.start(arming.disarm(log), done -> wake(inTerm, log), thrown -> wake(inTerm, log));
@@ -123,11 +138,14 @@ class ProjectionLoop {
     }
 
     private void defined(long inTerm, List<Projection> found) {
-        if (inTerm != term || !leader) {
+        if (inTerm != term) {
             return;
         }
-        pipelines.retain(found.stream().map(Projection::key).collect(Collectors.toSet()));
-        for (Projection projection : found) {
+        List<Projection> mine = found.stream()
+                .filter(projection -> share.has(Kind.PROJECTION, projection.id()))
+                .toList();
+        pipelines.retain(mine.stream().map(Projection::key).collect(Collectors.toSet()));
+        for (Projection projection : mine) {
             pipelines.get(projection.key()).ifPresentOrElse(known -> altered(known, projection), () -> add(projection));
         }
     }
@@ -216,7 +234,7 @@ class ProjectionLoop {
         pipeline.conflicts = 0;
         if (run.batch().handled() > 0) {
             handled.fire(new EventsHandled(projection.name(), run.batch().handled()));
-            prunable.add(projection.log());
+            pruning.add(projection.log());
             pipeline.failures = 0;
             pipeline.looks = 0;
             pipeline.gaps = 0;
@@ -373,15 +391,5 @@ class ProjectionLoop {
                     later(reader, pause.compareTo(look) > 0 ? pause : look);
                 });
         }
-    }
-
-    private void prune(long inTerm) {
-        if (inTerm != term || !leader) {
-            return;
-        }
-        Set<Integer> logs = Set.copyOf(prunable);
-        prunable.clear();
-        logs.forEach(log -> loop.start(rows.prune(log), done -> {}, thrown -> prunable.add(log)));
-        loop.after(PRUNE_INTERVAL, () -> prune(inTerm));
     }
 }

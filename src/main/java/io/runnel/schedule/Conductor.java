@@ -4,13 +4,15 @@ import io.runnel.catalog.StreamTable;
 import io.runnel.cdc.Arming;
 import io.runnel.cdc.Cleanup;
 import io.runnel.cdc.WokenUp;
+import io.runnel.postgres.Coalesced;
 import io.runnel.postgres.EventLoop;
 import io.runnel.postgres.Failure;
-import io.runnel.postgres.Leadership;
 import io.runnel.postgres.Notification;
 import io.runnel.refresh.Plans;
 import io.runnel.refresh.RefreshReport;
 import io.runnel.refresh.Refresher;
+import io.runnel.replica.ReadModelKey.Kind;
+import io.runnel.replica.Share;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.enterprise.event.Observes;
@@ -28,8 +30,8 @@ import org.eclipse.microprofile.config.inject.ConfigProperty;
 import org.jboss.logging.Logger;
 
 /**
- * Carries out what the {@link Scheduler} decides, while this process leads. All of its state is touched on the event loop
- * only; what it knows of stream tables it reads from the catalog.
+ * Carries out what the {@link Scheduler} decides, for the stream tables that are this process's. All of its state is touched
+ * on the event loop only; what it knows of stream tables it reads from the catalog.
  */
 @ApplicationScoped
 public class Conductor {
@@ -53,6 +55,8 @@ public class Conductor {
     private final jakarta.enterprise.event.Event<WokenUp> wakeUps;
     private final SchedulerSettings settings;
 
+    private Share share = Share.NOTHING;
+    private final Coalesced<Map<Long, String>> reading;
     private Optional<Scheduler> scheduler = Optional.empty();
     private long term;
     private Optional<Long> timer = Optional.empty();
@@ -75,33 +79,47 @@ public class Conductor {
         this.arming = arming;
         this.cleanup = cleanup;
         this.rows = rows;
+        this.reading = new Coalesced<>(loop, rows::marks);
         this.wakeUps = wakeUps;
         this.settings = SchedulerSettings.defaults(concurrentRefreshesMax);
     }
 
-    void onLeadership(@Observes Leadership event) {
-        term++;
-        scheduler = event.held() ? Optional.of(new Scheduler(settings, new Random())) : Optional.empty();
-        if (event.held()) {
+    void onShare(@Observes Share event) {
+        boolean served = share.serves();
+        share = event;
+        arming.locks().shared(event.shared());
+        if (served && event.serves()) {
+            long inTerm = term;
+            reading.run(found -> reload(inTerm, found));
+        } else if (served || event.serves()) {
+            term++;
+            sources.clear();
             marks.clear();
-            lead(term);
+            scheduler = event.serves() ? Optional.of(new Scheduler(settings, new Random())) : Optional.empty();
+            begin(term);
         }
     }
 
-    private void lead(long inTerm) {
-        BooleanSupplier leading = () -> inTerm == term;
+    /** Also the last time, when there is nothing to do any more but to let writers be. */
+    private void begin(long inTerm) {
+        if (!share.serves()) {
+            loop.start(arming.locks().releaseAll(), done -> {}, thrown -> {});
+            return;
+        }
+        BooleanSupplier serving = () -> inTerm == term;
         loop.repeat(
                 RELOAD_INTERVAL,
-                leading,
-                rows::marks,
+                serving,
+                () -> share.leads() ? rows.prune().flatMap(done -> rows.marks()) : rows.marks(),
                 found -> reload(inTerm, found),
                 thrown -> LOG.warnf("the stream tables cannot be read: %s", thrown));
         loop.repeat(
                 LOST_INTERVAL,
-                leading,
-                rows::lost,
+                serving,
+                () -> rows.lost(sources.keySet()),
                 ids -> lost(inTerm, ids),
                 thrown -> LOG.debugf("dropped sources cannot be looked for: %s", thrown.getMessage()));
+        arming.locks().watch(loop, () -> inTerm == term, id -> tell(inTerm, new Event.WokenUp(id)));
         prune(inTerm);
     }
 
@@ -119,6 +137,11 @@ public class Conductor {
                         done -> tell(inTerm, new Event.WokenUp(source)),
                         thrown -> tell(inTerm, new Event.WokenUp(source)));
             }
+            case "runnel_disarmed_source" -> {
+                if (arming.locks().told((int) event.id())) {
+                    tell(term, new Event.WokenUp((int) event.id()));
+                }
+            }
             case "runnel_definition", "runnel_schedule" -> settle(term, event.id());
             default -> LOG.debugf("unknown channel=%s", event.channel());
         }
@@ -128,15 +151,17 @@ public class Conductor {
         if (inTerm != term) {
             return;
         }
-        found.forEach((id, mark) -> {
+        Map<Long, String> mine = new HashMap<>(found);
+        mine.keySet().removeIf(id -> !share.has(Kind.STREAM_TABLE, id));
+        mine.forEach((id, mark) -> {
             if (!mark.equals(marks.get(id))) {
                 settle(inTerm, id);
             }
         });
         Set.copyOf(sources.keySet()).stream()
-                .filter(id -> !found.containsKey(id))
+                .filter(id -> !mine.containsKey(id))
                 .forEach(id -> settle(inTerm, id));
-        marks = new HashMap<>(found);
+        marks = mine;
     }
 
     private void lost(long inTerm, List<Long> ids) {
@@ -146,8 +171,14 @@ public class Conductor {
         });
     }
 
-    /** Tells the scheduler what the catalog says of a stream table now. */
+    /** Tells the scheduler what the catalog says of a stream table now, or that it is not this process's any more. */
     private void settle(long inTerm, long id) {
+        if (!share.has(Kind.STREAM_TABLE, id)) {
+            if (sources.remove(id) != null) {
+                tell(inTerm, new Event.TableRemoved(id));
+            }
+            return;
+        }
         loop.start(
                 rows.read(id),
                 found -> {
@@ -166,6 +197,9 @@ public class Conductor {
 
     private void defined(long inTerm, ScheduleRows.Entry entry) {
         StreamTable row = entry.row();
+        if (inTerm != term || !share.has(Kind.STREAM_TABLE, row.id())) {
+            return;
+        }
         ScheduledTable table;
         try {
             table = entry.table();

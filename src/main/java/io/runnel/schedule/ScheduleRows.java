@@ -13,6 +13,7 @@ import jakarta.enterprise.context.ApplicationScoped;
 import java.time.DateTimeException;
 import java.time.ZoneId;
 import java.time.ZoneOffset;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -20,20 +21,20 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Collectors;
 
 /** What the scheduler needs of the catalog. */
 @ApplicationScoped
 class ScheduleRows {
 
+    private static final Sql PRUNE = Sql.of("""
+            DELETE FROM runnel_internal.refresh_history AS h
+            USING runnel_internal.stream_table AS s, LATERAL (
+              SELECT k.id FROM runnel_internal.refresh_history AS k
+              WHERE k.stream_table_id = s.id ORDER BY k.id DESC OFFSET 1000 LIMIT 1
+            ) AS oldest
+            WHERE h.stream_table_id = s.id AND h.id <= oldest.id""");
     private static final Sql MARKS = Sql.of("""
-            WITH pruned AS (
-              DELETE FROM runnel_internal.refresh_history AS h
-              USING runnel_internal.stream_table AS s, LATERAL (
-                SELECT k.id FROM runnel_internal.refresh_history AS k
-                WHERE k.stream_table_id = s.id ORDER BY k.id DESC OFFSET 1000 LIMIT 1
-              ) AS oldest
-              WHERE h.stream_table_id = s.id AND h.id <= oldest.id
-            )
             SELECT s.id, s.xmin::text || CASE
                 WHEN s.refresh_requests > coalesce(f.refresh_requests, 0) THEN ' ' || s.refresh_requests
                 ELSE '' END AS mark
@@ -66,7 +67,8 @@ class ScheduleRows {
             WITH lost AS (
               UPDATE runnel_internal.stream_table
               SET status = 'ERROR', definition_view = NULL
-              WHERE status <> 'ERROR' AND version = reconciled_version AND runnel_internal.lost(stream_table)
+              WHERE id = ANY ($1::text::bigint[]) AND status <> 'ERROR' AND version = reconciled_version
+                AND runnel_internal.lost(stream_table)
               RETURNING id
             )
             INSERT INTO runnel_internal.frontier (stream_table_id, consecutive_errors, last_error, last_error_code,
@@ -115,9 +117,15 @@ class ScheduleRows {
         });
     }
 
-    /** Marks the stream tables whose sources were dropped under them as in error, and names them. */
-    Uni<List<Long>> lost() {
-        return database.session(session -> session.query(LOST))
+    /** Deletes the oldest of the refresh history. */
+    Uni<Void> prune() {
+        return database.session(session -> session.query(PRUNE)).replaceWithVoid();
+    }
+
+    /** Marks those of the stream tables whose sources were dropped under them as in error, and names them. */
+    Uni<List<Long>> lost(Collection<Long> among) {
+        String ids = among.stream().map(String::valueOf).collect(Collectors.joining(",", "{", "}"));
+        return database.session(session -> session.query(LOST, ids))
                 .map(found -> found.stream().map(row -> row.number("id")).toList());
     }
 

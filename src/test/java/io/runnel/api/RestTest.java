@@ -9,6 +9,7 @@ import static org.hamcrest.Matchers.greaterThanOrEqualTo;
 import static org.hamcrest.Matchers.hasItem;
 import static org.hamcrest.Matchers.hasSize;
 import static org.hamcrest.Matchers.is;
+import static org.hamcrest.Matchers.matchesPattern;
 import static org.hamcrest.Matchers.notNullValue;
 import static org.hamcrest.Matchers.nullValue;
 
@@ -150,6 +151,16 @@ class RestTest extends RestFixture {
                 .body("nodes.name", hasItem("rest.orders"));
         given().delete(TOTALS + "?cascade=true").then().statusCode(204);
         problem(given().get(TABLES + "/rest.top").then(), 404, "no-stream-table");
+    }
+
+    @Test
+    void services_on_the_database_are_listed() {
+        given().get("/api/v1/replicas")
+                .then()
+                .statusCode(200)
+                .body("findAll { it.answering }.size()", is(1))
+                .body("find { it.answering }.instance", matchesPattern("[0-9a-f]{12}"))
+                .body("find { it.answering }.assignedReadModels", is(0));
     }
 
     @Test

@@ -4,9 +4,13 @@ import static io.runnel.fault.Orders.TOTALS;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.runnel.SqlClient;
+import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import javax.sql.DataSource;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -15,8 +19,11 @@ import org.junit.jupiter.api.Test;
 /** Several services on one database, which knows them by a role that is no superuser. */
 class ReplicasIT {
 
-    static final String LEADING = "leading: this process schedules the refreshes";
-    private static final Duration TAKEOVER_MAX = Duration.ofSeconds(10);
+    private static final Duration TAKEOVER_MAX = Duration.ofSeconds(5);
+    private static final int TABLES = 9;
+    private static final String NAME = "totals_";
+
+    private static final Pattern TABLE_LABEL = Pattern.compile("runnel_refreshes_total\\{.*table=\"([^\"]*)\"");
 
     private static PostgresServer server;
 
@@ -31,8 +38,7 @@ class ReplicasIT {
     }
 
     @Test
-    void services_that_start_at_once_on_an_empty_database_share_it_and_one_takes_over_from_the_other()
-            throws Exception {
+    void services_that_start_at_once_on_an_empty_database_share_it() throws Exception {
         DataSource database = server.createDatabase("shared");
         try (SqlClient client = new SqlClient(database)) {
             // A role whose own schema, by its name, would be the service's.
@@ -54,37 +60,132 @@ class ReplicasIT {
                         .isEqualTo(201);
                 assertThat(client.rows("SELECT relnamespace::regnamespace FROM pg_class WHERE relname = 'totals'"))
                         .containsExactly("public");
-                takeOver(client, database, one, other);
+                client.assertSyncedEquals("totals", TOTALS);
             }
         }
     }
 
-    private static void takeOver(SqlClient client, DataSource database, ServiceProcess one, ServiceProcess other)
-            throws Exception {
-        Await.until(() -> "one of two leads", () -> leads(one) || leads(other));
-        ServiceProcess first = leads(one) ? one : other;
-        ServiceProcess second = first == one ? other : one;
-        try (OrderWriters writers = new OrderWriters(database)) {
-            writers.awaitMore(100);
-            assertThat(leads(second)).isFalse();
-            first.kill();
-            client.run("INSERT INTO orders (region, amount) VALUES ('after', 1)");
-            Duration taken = Await.until(
-                    () -> "takeover",
-                    () -> !client.rows("SELECT FROM totals WHERE region = 'after'")
-                            .isEmpty());
-            assertThat(taken).isLessThan(TAKEOVER_MAX);
-            writers.awaitMore(100);
+    /**
+     * Every table is written to all the time, and every one is looked at after each blow; which service did the work is what
+     * the services themselves have counted.
+     */
+    @Test
+    void services_share_the_read_models_evenly_and_take_over_from_each_other() throws Exception {
+        DataSource database = server.createDatabase("many");
+        try (SqlClient client = new SqlClient(database);
+                ServiceProcess killed = ServiceProcess.launch(server.url("postgres", "many"));
+                ServiceProcess suspended = ServiceProcess.launch(server.url("postgres", "many"));
+                ServiceProcess stopped = ServiceProcess.launch(server.url("postgres", "many"))) {
+            List<ServiceProcess> services = List.of(killed, suspended, stopped);
+            for (ServiceProcess service : services) {
+                service.awaitReady();
+            }
+            Orders.create(client);
+            for (int table = 0; table < TABLES; table++) {
+                client.run("SELECT runnel.create_stream_table('" + NAME + table + "', '" + TOTALS.replace("'", "''")
+                        + "', schedule => 'on-change')");
+            }
+            awaitShares(client, "3", "3", "3");
+            try (OrderWriters writers = new OrderWriters(database)) {
+                writers.awaitMore(100);
+                for (ServiceProcess service : services) {
+                    Await.until(() -> "tables of " + service.pid(), () -> refreshed(service) >= TABLES / 3);
+                }
+                report("kill -9", takeOver(client, killed::kill));
+                awaitShares(client, "4", "5");
+                report("SIGSTOP", takeOver(client, suspended::suspend));
+                awaitShares(client, "9");
+                suspended.resume();
+                awaitShares(client, "4", "5");
+                writers.awaitMore(100);
+                report("SIGTERM", takeOver(client, stopped::terminate));
+                awaitShares(client, "9");
+                writers.awaitMore(100);
+            }
+            for (int table = 0; table < TABLES; table++) {
+                client.assertSyncedEquals(NAME + table, TOTALS);
+            }
+            assertThat(client.rows("SELECT DISTINCT status, consecutive_errors FROM runnel.stream_tables"))
+                    .isEqualTo(List.of("ACTIVE|0"));
+            assertThat(client.rows("SELECT DISTINCT error FROM runnel.refresh_history WHERE mode = 'FAILED'"))
+                    .isEmpty();
         }
-        client.assertSyncedEquals("totals", TOTALS);
-        assertThat(leads(second)).isTrue();
-        assertThat(client.rows("SELECT status, consecutive_errors FROM runnel.stream_tables"))
-                .isEqualTo(List.of("ACTIVE|0"));
-        assertThat(client.rows("SELECT error FROM runnel.refresh_history WHERE mode = 'FAILED'"))
-                .isEmpty();
     }
 
-    private static boolean leads(ServiceProcess service) {
-        return service.lines().stream().anyMatch(line -> line.contains(LEADING));
+    /** A write that nobody else's follows is noticed by whoever sleeps, also when another one has armed the source. */
+    @Test
+    void all_services_are_woken_up_whoever_holds_the_lock() throws Exception {
+        DataSource database = server.createDatabase("asleep");
+        try (SqlClient client = new SqlClient(database);
+                ServiceProcess one = ServiceProcess.launch(server.url("postgres", "asleep"));
+                ServiceProcess other = ServiceProcess.launch(server.url("postgres", "asleep"))) {
+            one.awaitReady();
+            other.awaitReady();
+            Orders.create(client);
+            for (int table = 0; table < 4; table++) {
+                client.run("SELECT runnel.create_stream_table('" + NAME + table + "', '" + TOTALS.replace("'", "''")
+                        + "', schedule => 'on-change')");
+            }
+            awaitShares(client, "2", "2");
+            for (int round = 0; round < 10; round++) {
+                Thread.sleep(500);
+                client.run("INSERT INTO orders (region, amount) VALUES ('round" + round + "', 1)");
+                Duration took = awaitRegion(client, "round" + round, 4);
+                assertThat(took).as("round %d", round).isLessThan(Duration.ofMillis(800));
+            }
+            one.kill();
+            Thread.sleep(5_000);
+            client.run("INSERT INTO orders (region, amount) VALUES ('alone', 1)");
+            assertThat(awaitRegion(client, "alone", 4)).isLessThan(Duration.ofSeconds(2));
+        }
+    }
+
+    /** The longest of the times that the tables have been behind. */
+    private static Duration takeOver(SqlClient client, Blow blow) throws Exception {
+        blow.strike();
+        client.run("INSERT INTO orders (region, amount) VALUES ('after', 1)");
+        Duration took = awaitRegion(client, "after", TABLES);
+        client.run("DELETE FROM orders WHERE region = 'after'");
+        Await.until(() -> "deletion", () -> present(client, "after", TABLES) == 0);
+        return took;
+    }
+
+    private static Duration awaitRegion(SqlClient client, String region, int tables) {
+        return Await.until(() -> region + " in all tables", () -> present(client, region, tables) == tables);
+    }
+
+    private static int present(SqlClient client, String region, int tables) throws SQLException {
+        return client.rows(IntStream.range(0, tables)
+                        .mapToObj(table -> "SELECT FROM " + NAME + table + " WHERE region = '" + region + "'")
+                        .collect(Collectors.joining(" UNION ALL ")))
+                .size();
+    }
+
+    private static void awaitShares(SqlClient client, String... counts) {
+        Await.until(() -> "shares " + List.of(counts), () -> {
+            List<String> shares =
+                    client.rows("SELECT assigned_read_models FROM runnel.replicas ORDER BY assigned_read_models");
+            return shares.equals(List.of(counts)) || (counts.length == 1 && shares.equals(List.of("0")));
+        });
+    }
+
+    /** How many tables a service has refreshed. */
+    private static long refreshed(ServiceProcess service) throws Exception {
+        return TABLE_LABEL
+                .matcher(service.get("/q/metrics").body())
+                .results()
+                .map(found -> found.group(1))
+                .distinct()
+                .count();
+    }
+
+    private static void report(String what, Duration took) {
+        System.out.printf("taken over after %s within %d ms%n", what, took.toMillis());
+        assertThat(took).as(what).isLessThan(TAKEOVER_MAX);
+    }
+
+    @FunctionalInterface
+    private interface Blow {
+        void strike() throws Exception;
     }
 }

@@ -104,7 +104,7 @@ class SecurityIT {
                 ServiceProcess service = ServiceProcess.launch("", "DATABASE_URL_FILE=" + file)) {
             service.awaitReady();
             assertThat(client.rows("SELECT DISTINCT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)"
-                            + " WHERE application_name = 'runnel-tls'"))
+                            + " WHERE application_name LIKE 'runnel-tls%'"))
                     .containsExactly("t");
         }
         refused((url + authority).replace("localhost", "127.0.0.1"));

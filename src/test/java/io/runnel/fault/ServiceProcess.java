@@ -127,6 +127,23 @@ public final class ServiceProcess implements AutoCloseable {
         awaitExit();
     }
 
+    /** {@code SIGSTOP}: it does nothing more, and keeps its connections. */
+    void suspend() throws IOException, InterruptedException {
+        signal("STOP");
+    }
+
+    /** {@code SIGCONT}. */
+    void resume() throws IOException, InterruptedException {
+        signal("CONT");
+    }
+
+    private void signal(String name) throws IOException, InterruptedException {
+        new ProcessBuilder("kill", "-" + name, Long.toString(pid()))
+                .inheritIO()
+                .start()
+                .waitFor();
+    }
+
     /** {@code SIGTERM}. */
     void terminate() {
         process.destroy();

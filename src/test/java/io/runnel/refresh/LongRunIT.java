@@ -108,7 +108,7 @@ class LongRunIT {
                 rows(database, "SELECT");
             }
             case 4 -> terminate(database, SERVICE);
-            case 5 -> terminate(database, "application_name = 'runnel listener'");
+            case 5 -> terminate(database, "application_name LIKE 'runnel listener%'");
             default -> terminate(database, SERVICE + " AND random() < 0.3");
         }
     }
