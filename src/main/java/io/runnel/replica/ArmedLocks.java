@@ -103,25 +103,28 @@ public final class ArmedLocks {
     /** Lets writers be again, as far as it is up to this service. */
     public Uni<Void> release(int id) {
         relied.remove(id);
-        if (!held.remove(id)) {
-            return Uni.createFrom().voidItem();
-        }
+        return held.remove(id) ? unlock(id) : Uni.createFrom().voidItem();
+    }
+
+    /** Releases all of them. Those that are taken meanwhile are held once more than they are released. */
+    public Uni<Void> releaseAll() {
+        List<Integer> ids = List.copyOf(held);
+        held.clear();
+        relied.clear();
+        return Multi.createFrom()
+                .iterable(ids)
+                .onItem()
+                .transformToUniAndConcatenate(this::unlock)
+                .collect()
+                .asList()
+                .replaceWithVoid();
+    }
+
+    private Uni<Void> unlock(int id) {
         Sql statement = shared ? releaseAndTell : release;
         return listener.session()
                 .map(session -> session.query(statement, Integer.toString(id)).replaceWithVoid())
                 .orElse(Uni.createFrom().voidItem());
-    }
-
-    /** Releases all of them. */
-    public Uni<Void> releaseAll() {
-        relied.clear();
-        return Multi.createFrom()
-                .iterable(List.copyOf(held))
-                .onItem()
-                .transformToUniAndConcatenate(this::release)
-                .collect()
-                .asList()
-                .replaceWithVoid();
     }
 
     /** Somebody has let go of a lock; whether this service has relied on it. */

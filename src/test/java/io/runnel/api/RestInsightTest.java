@@ -165,6 +165,9 @@ class RestInsightTest extends RestFixture {
                 .then()
                 .statusCode(200)
                 .body("paths.'/api/v1/stream-tables'.post.responses", notNullValue())
+                .body("components.securitySchemes.'API key'.type", equalTo("apiKey"))
+                .body("components.securitySchemes.'API key'.in", equalTo("header"))
+                .body("components.securitySchemes.'API key'.name", equalTo("X-API-Key"))
                 .body("info.title", equalTo("Runnel"));
     }
 }
