@@ -35,8 +35,9 @@ record PlanChoice(boolean full, String reason) {
      *     in {@code RefreshBenchmark}, with 1.7 changes for each changed row, below 0.17 for aggregates, at about 0.3 for a
      *     filter and between 0.4 and 0.9 for projections and joins
      * @param slower by how much applying changes must be more expensive, 1 for not at all
+     * @param changesMax with more changes than this always
      */
-    record Settings(long changes, double share, double slower) {}
+    record Settings(long changes, double share, double slower, long changesMax) {}
 
     /**
      * What is to be refreshed.
@@ -70,6 +71,12 @@ record PlanChoice(boolean full, String reason) {
      */
     static PlanChoice choose(
             Settings settings, Situation now, Optional<Cost> full, List<Cost> differential, Optional<Cost> here) {
+        if (now.changes() > settings.changesMax()) {
+            return new PlanChoice(
+                    true,
+                    count(now.changes(), "change")
+                            + ", more than RUNNEL_REFRESH_CHANGES_MAX allows to be applied at once");
+        }
         if (now.changes() < settings.changes()) {
             return new PlanChoice(false, "changes");
         }

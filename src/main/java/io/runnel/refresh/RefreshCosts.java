@@ -64,8 +64,9 @@ class RefreshCosts {
     RefreshCosts(
             @ConfigProperty(name = "runnel.refresh.full-from-changes", defaultValue = "1000") long changes,
             @ConfigProperty(name = "runnel.refresh.full-from-share", defaultValue = "0.25") double share,
-            @ConfigProperty(name = "runnel.refresh.full-when-slower", defaultValue = "1.1") double slower) {
-        this.settings = new PlanChoice.Settings(changes, share, slower);
+            @ConfigProperty(name = "runnel.refresh.full-when-slower", defaultValue = "1.1") double slower,
+            @ConfigProperty(name = "runnel.refresh.changes-max", defaultValue = "10000000") long changesMax) {
+        this.settings = new PlanChoice.Settings(Math.min(changes, changesMax), share, slower, changesMax);
     }
 
     /** The sizes of what a stream table reads: of all in bytes, of what has changed in rows. */

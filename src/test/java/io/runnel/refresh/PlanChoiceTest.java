@@ -13,13 +13,30 @@ import org.junit.jupiter.api.Test;
 
 class PlanChoiceTest {
 
-    private static final Settings SETTINGS = new Settings(1000, 0.5, 1.1);
+    private static final Settings SETTINGS = new Settings(1000, 0.5, 1.1, 10_000_000);
     private static final long BYTES = 100L << 20;
 
     @Test
     void few_changes_are_applied_whatever_it_costs() {
         PlanChoice choice = choose(999, 1000, Optional.of(full(0.001)), List.of(applied(999, 100)), Optional.empty());
         assertThat(choice).isEqualTo(new PlanChoice(false, "changes"));
+    }
+
+    @Test
+    void more_changes_than_may_be_applied_at_once_are_computed_anew() {
+        PlanChoice choice = choose(
+                10_000_001, 1_000_000_000, Optional.of(full(9)), List.of(applied(10_000_001, 1)), Optional.empty());
+        assertThat(choice)
+                .isEqualTo(new PlanChoice(
+                        true, "10,000,001 changes, more than RUNNEL_REFRESH_CHANGES_MAX allows to be applied at once"));
+        assertThat(choose(
+                                10_000_000,
+                                1_000_000_000,
+                                Optional.of(full(9)),
+                                List.of(applied(10_000_000, 1)),
+                                Optional.empty())
+                        .full())
+                .isFalse();
     }
 
     @Test
