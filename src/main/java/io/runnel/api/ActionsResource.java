@@ -18,7 +18,9 @@ import jakarta.ws.rs.core.Response;
 import java.time.Duration;
 import java.util.function.Function;
 import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.eclipse.microprofile.openapi.annotations.media.Content;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
+import org.eclipse.microprofile.openapi.annotations.responses.APIResponse;
 import org.eclipse.microprofile.openapi.annotations.tags.Tag;
 import org.jboss.resteasy.reactive.server.Cancellable;
 
@@ -84,6 +86,22 @@ class ActionsResource {
     @Operation(summary = "Go on refreshing it after a pause or a suspension")
     public Uni<Response> resume(@PathParam("name") String name, @QueryParam("wait") @DefaultValue(WAIT) String wait) {
         return act(name, wait, commands::resume);
+    }
+
+    @POST
+    @Path("approve")
+    @RolesAllowed(Roles.OPERATOR)
+    @Operation(
+            summary = "Let a refresh change more than maxChangedShare, once",
+            description =
+                    "For a stream table that was stopped with change-too-large: it goes on, and the next refresh that"
+                            + " succeeds may change as much as it has to.")
+    @APIResponse(
+            responseCode = "409",
+            description = "No refresh of it waits for approval",
+            content = @Content(mediaType = Problem.MEDIA_TYPE, schema = @Schema(implementation = Problem.class)))
+    public Uni<Response> approve(@PathParam("name") String name, @QueryParam("wait") @DefaultValue(WAIT) String wait) {
+        return act(name, wait, commands::approve);
     }
 
     private Uni<Response> act(String name, String wait, Function<StreamTableStatus, Uni<Void>> command) {

@@ -1,5 +1,7 @@
 package io.runnel.api;
 
+import jakarta.validation.constraints.DecimalMax;
+import jakarta.validation.constraints.DecimalMin;
 import jakarta.validation.constraints.Size;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 import org.jspecify.annotations.Nullable;
@@ -14,4 +16,10 @@ record AlterRequest(
         @Nullable String schedule,
 
         @Schema(description = "AUTO, DIFFERENTIAL or FULL") @Nullable
-        String refreshMode) {}
+        String refreshMode,
+
+        @Schema(description = "The share of its rows more of which no refresh changes without approval; 0 for no limit")
+        @Nullable
+        @DecimalMin(value = "0", message = "must be from 0 to 1")
+        @DecimalMax(value = "1", message = "must be from 0 to 1")
+        Double maxChangedShare) {}

@@ -25,15 +25,19 @@ import org.jspecify.annotations.Nullable;
 @ApplicationScoped
 class Commands {
 
-    private static final Sql CREATE =
-            Sql.of("SELECT runnel.create_stream_table($1::text, $2::text, $3::text, $4::text, $5::boolean) AS id");
-    private static final Sql REPLACE = Sql.of(
-            "SELECT runnel.create_or_replace_stream_table($1::text, $2::text, $3::text, $4::text, $5::boolean) AS id");
-    private static final Sql ALTER =
-            Sql.of("SELECT FROM runnel.alter_stream_table($1::text, $2::text, $3::text, $4::text)");
+    private static final Sql CREATE = Sql.of("""
+            SELECT runnel.create_stream_table($1::text, $2::text, $3::text, $4::text, $5::boolean,
+              $6::double precision) AS id""");
+    private static final Sql REPLACE = Sql.of("""
+            SELECT runnel.create_or_replace_stream_table($1::text, $2::text, $3::text, $4::text, $5::boolean,
+              $6::double precision) AS id""");
+    private static final Sql ALTER = Sql.of("""
+            SELECT FROM runnel.alter_stream_table($1::text, $2::text, $3::text, $4::text,
+              max_changed_share => $5::double precision)""");
     private static final Sql DROP = Sql.of("SELECT FROM runnel.drop_stream_table($1::text, $2::boolean)");
     private static final Sql PAUSE = Sql.of("SELECT FROM runnel.pause_stream_table($1::text)");
     private static final Sql RESUME = Sql.of("SELECT FROM runnel.resume_stream_table($1::text)");
+    private static final Sql APPROVE = Sql.of("SELECT FROM runnel.approve_refresh($1::text)");
     private static final Sql REINITIALIZE = Sql.of("SELECT FROM runnel.reinitialize_stream_table($1::text)");
 
     /** Somebody may read the table for hours; the caller is told to come back instead of waiting as long. */
@@ -83,7 +87,13 @@ class Commands {
         return validate(query)
                 .invoke(explanation -> refuseUnlessMaintainable(mode, explanation))
                 .flatMap(valid -> transaction(session -> session.query(
-                                function, name.sql().text(), query, schedule, mode, request.initializeOrDefault())
+                                function,
+                                name.sql().text(),
+                                query,
+                                schedule,
+                                mode,
+                                request.initializeOrDefault(),
+                                request.maxChangedShare())
                         .map(rows -> rows.get(0).number("id"))
                         .call(id -> index(session, name, indexes))));
     }
@@ -125,8 +135,8 @@ class Commands {
         @Nullable String schedule = request.schedule() == null ? null : Inputs.text("schedule", request.schedule());
         @Nullable String query = request.query() == null ? null : Inputs.text("query", request.query());
         return explanationOf(table, query, mode)
-                .flatMap(valid -> transaction(
-                        session -> session.query(ALTER, table.name().sql().text(), query, schedule, mode)))
+                .flatMap(valid -> transaction(session -> session.query(
+                        ALTER, table.name().sql().text(), query, schedule, mode, request.maxChangedShare())))
                 .replaceWithVoid();
     }
 
@@ -173,6 +183,10 @@ class Commands {
 
     Uni<Void> resume(StreamTableStatus table) {
         return call(RESUME, table.name().sql().text());
+    }
+
+    Uni<Void> approve(StreamTableStatus table) {
+        return call(APPROVE, table.name().sql().text());
     }
 
     Uni<Void> reinitialize(StreamTableStatus table) {

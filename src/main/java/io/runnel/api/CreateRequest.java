@@ -1,5 +1,7 @@
 package io.runnel.api;
 
+import jakarta.validation.constraints.DecimalMax;
+import jakarta.validation.constraints.DecimalMin;
 import jakarta.validation.constraints.NotBlank;
 import jakarta.validation.constraints.NotEmpty;
 import jakarta.validation.constraints.NotNull;
@@ -40,7 +42,16 @@ record CreateRequest(
         List<
                         @NotEmpty @Size(max = 32, message = "must not have more than {max} columns") List<
                                 @NotNull @Size(min = 1, max = 63, message = "must have 1 to 63 characters") String>>
-                indexes) {
+                indexes,
+
+        @Schema(
+                description = "The share of its rows, as in 0.3, more of which no refresh inserts, updates and deletes"
+                        + " without approval; 0 for no limit",
+                defaultValue = "0")
+        @Nullable
+        @DecimalMin(value = "0", message = "must be from 0 to 1")
+        @DecimalMax(value = "1", message = "must be from 0 to 1")
+        Double maxChangedShare) {
 
     static final int QUERY_CHARACTERS_MAX = 500_000;
     static final int INDEXES_MAX = 32;

@@ -111,13 +111,7 @@ final class Diagnosis {
         Optional<String> hint = table.lastError().flatMap(last -> last.hint()).filter(text -> !text.isEmpty());
         String path = "POST " + StreamTablesResource.PATH + "/" + table.name().display();
         switch (table.status()) {
-            case "SUSPENDED" ->
-                problem(
-                        "suspended",
-                        "It is suspended after " + table.consecutiveErrors()
-                                + " errors in a row and not refreshed any more.",
-                        error,
-                        hint.map(text -> text + "; then ").orElse("Remove the cause, then ") + path + "/resume.");
+            case "SUSPENDED" -> suspended(table, error, hint, path);
             case "ERROR" ->
                 problem(
                         "not-built",
@@ -143,6 +137,23 @@ final class Diagnosis {
                             hint.orElse("Remove the cause; after five errors in a row it is suspended."));
                 }
             }
+        }
+    }
+
+    private void suspended(StreamTableStatus table, Optional<String> error, Optional<String> hint, String path) {
+        if (table.awaitsApproval()) {
+            problem(
+                    "change-too-large",
+                    "A refresh would change too much of it and was stopped; readers see the rows of before.",
+                    error,
+                    "See what has changed in its sources; then " + path + "/approve lets the next refresh do it.");
+        } else {
+            problem(
+                    "suspended",
+                    "It is suspended after " + table.consecutiveErrors()
+                            + " errors in a row and not refreshed any more.",
+                    error,
+                    hint.map(text -> text + "; then ").orElse("Remove the cause, then ") + path + "/resume.");
         }
     }
 

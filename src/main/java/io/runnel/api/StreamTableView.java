@@ -28,7 +28,12 @@ record StreamTableView(
         Optional<StreamTableStatus.LastError> lastError,
 
         @Schema(description = "What keeps it from being initialised")
-        Optional<String> waitsFor) {
+        Optional<String> waitsFor,
+
+        @Schema(
+                description =
+                        "The share of its rows more of which no refresh changes without approval; absent for none")
+        Optional<Double> maxChangedShare) {
 
     static StreamTableView of(StreamTableStatus status) {
         return new StreamTableView(
@@ -45,6 +50,7 @@ record StreamTableView(
                 status.rowsInLastRefresh(),
                 status.consecutiveErrors(),
                 status.lastError(),
-                status.waitsFor());
+                status.waitsFor(),
+                status.maxChangedShare());
     }
 }

@@ -25,7 +25,11 @@ final class Verdict {
     static Optional<String> trouble(ReadModel model) {
         return switch (model.status()) {
             case "ERROR" -> Optional.of("could not be built" + code(model));
-            case "SUSPENDED" -> Optional.of("is suspended after " + errors(model) + code(model));
+            case "SUSPENDED" ->
+                Optional.of(
+                        model.lastErrorCode().filter("change-too-large"::equals).isPresent()
+                                ? "waits for the approval of a refresh that would change too much of it"
+                                : "is suspended after " + errors(model) + code(model));
             case "PAUSED" ->
                 model.lagSeconds().filter(lag -> lag == 0).isPresent()
                         ? Optional.empty()

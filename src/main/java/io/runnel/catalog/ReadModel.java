@@ -11,6 +11,7 @@ import java.util.Optional;
  * @param kind STREAM_TABLE, PROJECTION, MATERIALIZED_VIEW
  * @param refreshedAt when it was refreshed last, or handled an event
  * @param lagSeconds nothing older than this is missing, in it or below it; empty if that is not known
+ * @param lastErrorCode of stream tables only
  */
 public record ReadModel(
         long id,
@@ -22,4 +23,5 @@ public record ReadModel(
         Optional<Instant> refreshedAt,
         Optional<Double> lagSeconds,
         long consecutiveErrors,
-        Optional<String> lastError) {}
+        Optional<String> lastError,
+        Optional<String> lastErrorCode) {}

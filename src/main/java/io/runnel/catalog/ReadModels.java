@@ -12,10 +12,11 @@ import java.util.List;
 public class ReadModels {
 
     private static final Sql ALL = Sql.of("""
-            SELECT id, name, kind, owner::text AS owner, status, schedule, refreshed_at, lag_seconds,
-                consecutive_errors::bigint AS consecutive_errors, last_error
-            FROM runnel.read_models
-            ORDER BY name, kind""");
+            SELECT m.id, m.name, m.kind, m.owner::text AS owner, m.status, m.schedule, m.refreshed_at, m.lag_seconds,
+                m.consecutive_errors::bigint AS consecutive_errors, m.last_error, f.last_error_code
+            FROM runnel.read_models AS m
+            LEFT JOIN runnel_internal.frontier AS f ON m.kind = 'STREAM_TABLE' AND f.stream_table_id = m.id
+            ORDER BY m.name, m.kind""");
 
     private final Database database;
 
@@ -40,6 +41,7 @@ public class ReadModels {
                 row.optionalTime("refreshed_at"),
                 row.optionalReal("lag_seconds"),
                 row.number("consecutive_errors"),
-                row.optionalText("last_error"));
+                row.optionalText("last_error"),
+                row.optionalText("last_error_code"));
     }
 }

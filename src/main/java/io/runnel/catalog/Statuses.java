@@ -34,6 +34,7 @@ public class Statuses {
                 nullif(seen.last_error_hint, '') AS last_error_hint,
                 seen.last_error_at,
                 seen.waits_for,
+                seen.max_changed_share,
                 stored.reconciled_version >= stored.version
                     AND (stored.status <> 'INITIALIZING'
                         OR (NOT stored.initialize AND stored.refresh_requests = 0 AND stored.reinitialize_requests = 0))
@@ -97,6 +98,7 @@ public class Statuses {
                 row.number("consecutive_errors"),
                 row.optionalText("last_error").map(message -> lastError(message, row)),
                 row.optionalText("waits_for"),
+                row.optionalReal("max_changed_share"),
                 row.truth("settled"));
     }
 

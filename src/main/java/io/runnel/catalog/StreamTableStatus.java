@@ -13,6 +13,7 @@ import java.util.Optional;
  * @param fullReason why not differentially
  * @param populated whether it was ever filled
  * @param waitsFor what keeps it from being initialised
+ * @param maxChangedShare of its rows, more of which no refresh changes without approval
  * @param settled whether everything that was asked for so far was carried out or has failed
  */
 public record StreamTableStatus(
@@ -31,10 +32,20 @@ public record StreamTableStatus(
         long consecutiveErrors,
         Optional<LastError> lastError,
         Optional<String> waitsFor,
+        Optional<Double> maxChangedShare,
         boolean settled) {
 
     /** @param code stable, in lower case with hyphens */
     public record LastError(String message, Optional<String> code, Optional<String> hint, Optional<Instant> at) {}
+
+    /** Whether a refresh would have changed too much, and a person is to approve. */
+    public boolean awaitsApproval() {
+        return status.equals("SUSPENDED")
+                && lastError
+                        .flatMap(LastError::code)
+                        .filter("change-too-large"::equals)
+                        .isPresent();
+    }
 
     /** Whether it will not be refreshed before somebody acts, and nobody wanted that. */
     public boolean failed() {

@@ -166,6 +166,11 @@ final class Runnel {
         return properties(client().post(model(name).path() + "/resume"));
     }
 
+    @Command(name = "approve", description = "Let the next refresh of a stream table change as much as it has to.")
+    int approve(@Parameters(paramLabel = "NAME") String name) {
+        return properties(client().post(streamTable(name) + "/approve"));
+    }
+
     @Command(name = "rebuild", description = "Compute a stream table anew, or handle all events of a projection again.")
     int rebuild(@Parameters(paramLabel = "NAME") String name) {
         Model model = model(name);

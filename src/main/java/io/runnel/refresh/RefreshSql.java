@@ -46,6 +46,7 @@ final class RefreshSql {
               SET snapshot = $2::text::pg_snapshot, origin = runnel_internal.origin(),
                 refreshed_at = $12::text::timestamptz, evaluated_at = CASE WHEN $13 THEN now() END,
                 refresh_rows = $3, refresh_requests = $4, reinitialize_requests = $5, recomputed_in_a_row = $14::bigint,
+                approvals = $15::bigint,
                 consecutive_errors = 0, last_error = NULL, last_error_code = NULL, last_error_hint = NULL
               WHERE stream_table_id = $1
             )
@@ -60,22 +61,42 @@ final class RefreshSql {
     static final Sql LATER = Sql.of("""
             UPDATE runnel_internal.frontier
             SET refresh_requests = $2, snapshot = $3::text::pg_snapshot, refreshed_at = $4::text::timestamptz,
-              evaluated_at = now(), consecutive_errors = 0, last_error = NULL, last_error_code = NULL,
+              evaluated_at = now(), approvals = $5::bigint, consecutive_errors = 0, last_error = NULL, last_error_code = NULL,
               last_error_hint = NULL
             WHERE stream_table_id = $1""");
-    static final Sql FAILED = Sql.of("""
+
+    /**
+     * A change that is too large stops the stream table at once, unless somebody has approved it or altered the definition while
+     * the refresh ran. A time-out for a lock is no error, and leaves no entry in the history, of which there would be too many.
+     */
+    static final Sql FAILED = Sql.of(
+            """
             WITH failed AS (
               UPDATE runnel_internal.frontier
-              SET consecutive_errors = consecutive_errors + 1, last_error = $2, last_error_code = $3,
-                last_error_hint = $4, last_error_at = clock_timestamp()
+              SET consecutive_errors = consecutive_errors + CASE WHEN $3::text = {} THEN 0 ELSE 1 END,
+                last_error = $2, last_error_code = $3, last_error_hint = $4, last_error_at = clock_timestamp()
               WHERE stream_table_id = $1
+              RETURNING approvals
             ), recorded AS (
               INSERT INTO runnel_internal.refresh_history (stream_table_id, started_at, duration_seconds, mode, reason,
                 error)
-              SELECT s.id, now(), 0, 'FAILED', $3, $2 FROM runnel_internal.stream_table AS s WHERE s.id = $1
+              SELECT s.id, now(), 0, 'FAILED', $3, $2 FROM runnel_internal.stream_table AS s
+              WHERE s.id = $1 AND $3 <> {}
+            ), stopped AS (
+              UPDATE runnel_internal.stream_table AS s
+              SET status = 'SUSPENDED', wanted = 'SUSPENDED'
+              FROM failed
+              WHERE s.id = $1 AND $3 = {} AND s.wanted = 'ACTIVE' AND s.version = s.reconciled_version
+                AND s.approvals <= failed.approvals
+              RETURNING s.id
             )
-            SELECT s.schema_name::text AS schema_name, s.table_name::text AS table_name
-            FROM runnel_internal.stream_table AS s WHERE s.id = $1""");
+            SELECT s.schema_name::text AS schema_name, s.table_name::text AS table_name,
+              (SELECT pg_notify('runnel_schedule', id::text)::text FROM stopped) AS told
+            FROM runnel_internal.stream_table AS s WHERE s.id = $1""",
+            Sql.literal(RefreshFailures.LOCK_TIMEOUT),
+            Sql.literal(RefreshFailures.LOCK_TIMEOUT),
+            Sql.literal(RefreshFailures.TOO_LARGE));
+
     static final Sql ACTIVATE = Sql.of(
             "UPDATE runnel_internal.stream_table SET status = 'ACTIVE' WHERE id = $1 AND status = 'INITIALIZING'");
     static final Sql STANDING = Sql.of("""

@@ -218,6 +218,7 @@ public class Refresher {
                 .onFailure(failure -> NotApplicable.because(failure, verified))
                 .transform(NotApplicable::new)
                 .call(written -> costs.applied(session, plan, situation, PlanChoice.secondsSince(began)))
+                .call(written -> situation.limit().check(session, plan, written))
                 .call(written -> check(session, plan))
                 .flatMap(written -> situation.changes() == 0 && written.rows() == 0
                         ? later(session, plan, situation)
@@ -255,6 +256,7 @@ public class Refresher {
         Uni<Written> computed =
                 extent == Extent.VISIBLE ? anew.visible() : anew.auxiliaries().flatMap(done -> anew.contents());
         return computed.call(written -> costs.anew(session, plan, situation, PlanChoice.secondsSince(began), chosen))
+                .call(written -> situation.limit().check(session, plan, written))
                 .call(written -> anew.standings(situation))
                 .call(written -> session.query(RefreshSql.ACTIVATE, plan.id()))
                 .flatMap(written -> advance(
@@ -283,7 +285,8 @@ public class Refresher {
                         plan.id(),
                         situation.refreshRequests(),
                         situation.snapshot(),
-                        situation.snapshotAt())
+                        situation.snapshotAt(),
+                        situation.limit().approvals())
                 .replaceWith(new RefreshReport("NONE", "no changes", 0, 0, 0, 0, Duration.ZERO));
     }
 
@@ -310,7 +313,8 @@ public class Refresher {
                         written.deleted(),
                         situation.snapshotAt(),
                         plan.timeDependent(),
-                        recomputedInARow)
+                        recomputedInARow,
+                        situation.limit().approvals())
                 .map(row -> new RefreshReport(
                         mode,
                         reason,

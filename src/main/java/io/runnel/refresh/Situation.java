@@ -29,6 +29,8 @@ import java.util.Set;
  * @param recomputedInARow how many refreshes before this one have computed everything anew because that was cheaper
  * @param standings for each source its partitions or children, the files of both, and the versions of its triggers if others than
  *     the service touched them
+ * @param limit how much may be changed; none where somebody has asked for all of it: by a definition that is to be filled, or
+ *     a reinitialization
  * @param unseen whether these are not those of the last refresh in full, so that there may be changes that no trigger has
  *     seen: partitions were attached, a table was rewritten with other values, triggers were or are switched off
  */
@@ -46,6 +48,7 @@ record Situation(
         boolean named,
         List<String> standings,
         boolean unseen,
+        ChangeLimit limit,
         boolean permitted,
         boolean outdated,
         long version,
@@ -59,6 +62,7 @@ record Situation(
               statement_timestamp()::text AS snapshot_at, f.evaluated_at::text AS evaluated_at,
               f.recomputed_in_a_row::bigint AS recomputed_in_a_row,
               f.origin IS DISTINCT FROM runnel_internal.origin() AS "foreign",
+              s.max_changed_share, s.approvals, f.approvals AS used_approvals,
               s.version, s.refresh_requests, s.reinitialize_requests,
               f.refresh_requests AS served_refresh_requests, f.reinitialize_requests AS served_reinitialize_requests,
               {} AS permitted, {} AS named, s.reconciled_shape IS DISTINCT FROM {} AS outdated{}
@@ -181,6 +185,7 @@ record Situation(
                 row.truth("named"),
                 standings,
                 unseen,
+                limit(row),
                 row.truth("permitted"),
                 row.truth("outdated"),
                 row.number("version"),
@@ -188,6 +193,16 @@ record Situation(
                 row.number("served_refresh_requests"),
                 row.number("reinitialize_requests"),
                 row.number("served_reinitialize_requests"));
+    }
+
+    private static ChangeLimit limit(Row row) {
+        boolean asked = row.optionalText("frontier").isEmpty()
+                || row.number("reinitialize_requests") > row.number("served_reinitialize_requests");
+        long approvals = row.number("approvals");
+        return new ChangeLimit(
+                asked ? Optional.empty() : row.optionalReal("max_changed_share"),
+                approvals,
+                approvals > row.number("used_approvals"));
     }
 
     /** Whether the auxiliary tables are those of an earlier frontier, see {@link Refresher}. */

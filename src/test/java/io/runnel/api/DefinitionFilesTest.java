@@ -104,6 +104,7 @@ class DefinitionFilesTest {
                 -- name: files.totals
                 -- schedule: 200ms
                 -- indexes: [[total]]
+                -- maxChangedShare: 0.5
 
                 -- What each customer has paid.
                 SELECT customer, sum(amount) AS total
@@ -117,6 +118,8 @@ class DefinitionFilesTest {
         assertThat(outcome.troubles()).isEmpty();
         assertThat(outcome.applied()).isEqualTo(5);
         client.assertSyncedEquals("files.totals", "SELECT customer, sum(amount) AS total FROM files.orders GROUP BY 1");
+        assertThat(client.rows("SELECT max_changed_share FROM runnel.stream_tables WHERE table_name = 'totals'"))
+                .containsExactly("0.5");
         client.assertSyncedEquals("files.largest", "SELECT 10::numeric AS total");
         client.run("INSERT INTO files.events (entity, version, type) VALUES ('x', 1, 'Paid')");
         client.sync("files_paid");

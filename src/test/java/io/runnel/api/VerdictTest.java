@@ -19,7 +19,8 @@ class VerdictTest {
                 Optional.empty(),
                 Optional.of(lag),
                 errors,
-                errors > 0 ? Optional.of("a secret of a row") : Optional.empty()));
+                errors > 0 ? Optional.of("a secret of a row") : Optional.empty(),
+                errors == 1 ? Optional.of("change-too-large") : Optional.empty()));
     }
 
     @Test
@@ -45,6 +46,8 @@ class VerdictTest {
                         why -> assertThat(why).contains("2 errors in a row").doesNotContain("secret"));
         assertThat(verdict("SUSPENDED", "manual", 0, 5))
                 .hasValueSatisfying(why -> assertThat(why).contains("suspended").doesNotContain("secret"));
+        assertThat(verdict("SUSPENDED", "manual", 0, 1))
+                .contains("waits for the approval of a refresh that would change too much of it");
         assertThat(verdict("ERROR", "manual", 0, 0)).contains("could not be built");
         assertThat(verdict("INITIALIZING", "manual", 0, 0)).isPresent();
     }

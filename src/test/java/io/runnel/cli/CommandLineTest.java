@@ -117,6 +117,8 @@ class CommandLineTest {
         assertThat(run("diagnose", "line.totals")).isEqualTo(Exit.NOT_AS_IT_SHOULD_BE);
         assertThat(printed).contains("Somebody has paused it", "todo: POST");
         assertThat(run("resume", "line.totals")).isZero();
+        assertThat(run("approve", "line.totals")).isEqualTo(Exit.REFUSED);
+        assertThat(complained).contains("no refresh of stream table", "waits for approval");
         assertThat(run("rebuild", "line.totals")).isZero();
         Path alteration = Files.writeString(files.resolve("alteration"), "{\"schedule\": \"2h\"}");
         assertThat(run("alter", "line.totals", "-f", alteration.toString())).isZero();

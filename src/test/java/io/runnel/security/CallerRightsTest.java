@@ -128,7 +128,7 @@ class CallerRightsTest {
         for (String path : new String[] {"", "/explain", "/history", "/freshness"}) {
             expect(stranger.get(TOTALS + path), 403, "sec_stranger");
         }
-        for (String action : new String[] {"refresh", "verify", "pause", "resume", "reinitialize"}) {
+        for (String action : new String[] {"refresh", "verify", "pause", "resume", "reinitialize", "approve"}) {
             expect(stranger.send("POST", TOTALS + "/" + action, ""), 403);
         }
         expect(stranger.send("PATCH", TOTALS, "{\"schedule\":\"2h\"}"), 403);
