@@ -14,6 +14,7 @@ import io.runnel.postgres.Session;
 import io.runnel.refresh.MaintenancePlan;
 import io.runnel.refresh.MaintenancePlan.SourceTable;
 import io.runnel.refresh.Plans;
+import io.runnel.refresh.Timeouts;
 import io.runnel.sql.Identifier;
 import io.runnel.sql.QualifiedName;
 import io.runnel.sql.SearchPath;
@@ -21,12 +22,14 @@ import io.runnel.sql.Sql;
 import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
 import jakarta.enterprise.context.ApplicationScoped;
+import java.time.Duration;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
+import org.eclipse.microprofile.config.inject.ConfigProperty;
 
 /** The plans of reconciled stream tables, computed when first needed. */
 @ApplicationScoped
@@ -58,9 +61,18 @@ public class PlanCache implements Plans {
     private final StreamTables streamTables;
     private final Capture capture;
     private final Moves moves;
+    private final Timeouts timeouts;
     private final Map<Long, MaintenancePlan> plans = new ConcurrentHashMap<>();
 
-    PlanCache(Database database, Runners runners, StreamTables streamTables, Capture capture, Moves moves) {
+    PlanCache(
+            Database database,
+            Runners runners,
+            StreamTables streamTables,
+            Capture capture,
+            Moves moves,
+            @ConfigProperty(name = "runnel.refresh.statement-timeout", defaultValue = "6h") Duration statementTimeout,
+            @ConfigProperty(name = "runnel.refresh.lock-timeout", defaultValue = "10s") Duration lockTimeout) {
+        this.timeouts = new Timeouts(statementTimeout, lockTimeout);
         this.database = database;
         this.runners = runners;
         this.streamTables = streamTables;
@@ -148,7 +160,8 @@ public class PlanCache implements Plans {
         }
         QualifiedName view = table.definitionView().get();
         return runners.of(table.owner())
-                .flatMap(runner -> database.rehearsal(session -> session.query(SOURCES, table.id())
+                .flatMap(runner -> database.rehearsal(session -> session.execute(timeouts.impatience())
+                        .flatMap(set -> session.query(SOURCES, table.id()))
                         .flatMap(sources -> Compiler.compile(session, view, table.query(), table.owner(), runner)
                                 .flatMap(compilation -> path(session, table)
                                         .map(path -> plan(table, view, compilation, sources, path, runner))))));
@@ -162,7 +175,7 @@ public class PlanCache implements Plans {
                                 .toList()));
     }
 
-    private static MaintenancePlan plan(
+    private MaintenancePlan plan(
             StreamTable table,
             QualifiedName view,
             Compilation compilation,
@@ -223,6 +236,7 @@ public class PlanCache implements Plans {
                         : Optional.empty(),
                 compilation.timeDependent(),
                 differential && table.refreshMode().equals("AUTO"),
-                new Shape(compilation.root(), compilation.facts()).expression());
+                new Shape(compilation.root(), compilation.facts()).expression(),
+                timeouts);
     }
 }

@@ -28,6 +28,7 @@ import java.util.Optional;
  * @param delta how changes are applied; empty in mode FULL
  * @param timeDependent whether the result changes although no source does
  * @param automatic whether each refresh may choose to compute everything anew, because the mode is AUTO
+ * @param timeouts how long a refresh may take
  */
 public record MaintenancePlan(
         long id,
@@ -43,7 +44,8 @@ public record MaintenancePlan(
         Optional<DeltaPlan> delta,
         boolean timeDependent,
         boolean automatic,
-        Sql shape) {
+        Sql shape,
+        Timeouts timeouts) {
 
     /**
      * A table that the query reads.
@@ -73,7 +75,7 @@ public record MaintenancePlan(
 
     /** What each transaction sets for a refresh. */
     Sql settings() {
-        return Sql.of(RefreshSql.SETTINGS, Sql.literal(timeZone));
+        return Sql.of(RefreshSql.SETTINGS, Sql.literal(timeZone), timeouts.lockMillis(), timeouts.statementMillis());
     }
 
     /** Work with the rights of the owner, within a transaction that has made {@link #settings}. */

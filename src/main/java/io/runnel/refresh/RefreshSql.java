@@ -19,8 +19,8 @@ final class RefreshSql {
             SET LOCAL DateStyle = 'ISO, MDY';
             SET LOCAL IntervalStyle = 'postgres';
             SET LOCAL extra_float_digits = 1;
-            SET LOCAL lock_timeout = '10s';
-            SET LOCAL statement_timeout = '6h';
+            SET LOCAL lock_timeout = {};
+            SET LOCAL statement_timeout = {};
             SET LOCAL idle_in_transaction_session_timeout = '10min';
             SET LOCAL synchronous_commit = off;
             SET LOCAL plan_cache_mode = force_generic_plan;

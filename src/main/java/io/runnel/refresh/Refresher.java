@@ -32,9 +32,6 @@ import org.jboss.logging.Logger;
 @ApplicationScoped
 public class Refresher {
 
-    /** How long one refresh may take before PostgreSQL cancels it. */
-    public static final Duration STATEMENT_TIMEOUT = Duration.ofHours(6);
-
     /** How often a refresh that finds another one running, or its definition changed, is tried again. */
     public static final int ATTEMPTS_MAX = 30;
 
@@ -133,7 +130,11 @@ public class Refresher {
             if (!row.orElseThrow().truth("locked")) {
                 return Uni.createFrom().failure(RefreshFailures.busy(plan));
             }
+            long began = System.nanoTime();
             return database.snapshot(session, opening(plan), snapshot -> transaction(snapshot, plan, fullReason))
+                    .onFailure()
+                    .transform(thrown ->
+                            plan.timeouts().explain(plan, Duration.ofNanos(System.nanoTime() - began), thrown))
                     .eventually(() -> session.query(RefreshSql.ADMIT, id)
                             .onFailure(Failure.Unavailable.class)
                             .recoverWithNull())
@@ -348,20 +349,29 @@ public class Refresher {
 
     /** Returns whether the stream table still exists: what is dropped during its refresh makes that fail somehow. */
     private Uni<Boolean> record(long id, Throwable thrown) {
-        if (thrown instanceof Failure.Unavailable
-                || (thrown instanceof Failure failure && failure.code().equals(Plans.NOT_INITIALIZED))) {
+        if (untold(thrown)) {
             return Uni.createFrom().item(true);
         }
         String message = thrown instanceof Failure failure ? failure.message() : String.valueOf(thrown);
         String code = thrown instanceof Failure failure ? failure.code() : "internal";
         String hint = thrown instanceof Failure failure ? failure.hint() : "";
-        plans.forget(id);
+        // Who holds a lock that is waited for would keep the plan from being computed again, too.
+        if (!code.equals(RefreshFailures.LOCK_TIMEOUT)) {
+            plans.forget(id);
+        }
         return database.session(session -> session.one(RefreshSql.FAILED, id, message, code, hint))
                 .invoke(row -> row.map(Refresher::name)
                         .ifPresent(name -> failed.fire(new RefreshFailed(name.display(), code))))
                 .map(Optional::isPresent)
                 .onFailure()
                 .recoverWithItem(true);
+    }
+
+    private static boolean untold(Throwable thrown) {
+        return thrown instanceof Failure failure
+                && (failure.code().equals(Plans.NOT_INITIALIZED)
+                        || (failure instanceof Failure.Unavailable
+                                && !failure.code().equals(RefreshFailures.LOCK_TIMEOUT)));
     }
 
     private static QualifiedName name(Row row) {
