@@ -157,7 +157,7 @@ class StreamTablesResource {
     @Path("{name}")
     @RolesAllowed(Roles.ADMIN)
     @Consumes({MediaType.APPLICATION_JSON, "application/merge-patch+json"})
-    @Operation(summary = "Alter the query, schedule or refresh mode of a stream table")
+    @Operation(summary = "Alter the query, schedule, refresh mode or largest share of a stream table")
     public Uni<Response> patch(
             @PathParam("name") String name,
             @Nullable @Valid AlterRequest body,

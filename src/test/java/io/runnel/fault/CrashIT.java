@@ -206,6 +206,32 @@ class CrashIT {
         assertThat(client.rows("SELECT to_regclass('totals')")).containsExactly("null");
     }
 
+    /** That it was stopped, and that somebody has approved, is in the database. */
+    @Test
+    void stream_table_that_was_stopped_is_stopped_after_a_restart_and_goes_on_after_one_once_approved()
+            throws Exception {
+        String all = "SELECT id, amount FROM orders";
+        client.run("SELECT runnel.create_stream_table('guarded', '" + all + "', '100ms', max_changed_share => 0.5)");
+        client.awaitStatus("guarded", "ACTIVE");
+        client.assertSyncedEquals("guarded", all);
+        client.run("DELETE FROM orders WHERE id > 10");
+        String stopped = "SELECT FROM runnel.stream_tables WHERE table_name = 'guarded' AND status = 'SUSPENDED'"
+                + " AND last_error_code = 'change-too-large'";
+        client.awaitRow(stopped);
+        service.kill();
+        client.run("INSERT INTO orders (region, amount) VALUES ('while down', 1)");
+        service = startService();
+        client.assertSyncedEquals("totals", TOTALS);
+        client.awaitRow(stopped);
+        assertThat(client.rows("SELECT count(*) FROM guarded")).containsExactly("100");
+        service.kill();
+        client.run("SELECT runnel.approve_refresh('guarded')");
+        service = startService();
+        client.awaitRow("SELECT FROM runnel.stream_tables WHERE table_name = 'guarded' AND status = 'ACTIVE'"
+                + " AND last_error IS NULL AND NOT approved");
+        client.assertSyncedEquals("guarded", all);
+    }
+
     /** Lets the service begin a refresh of {@code totals} that has taken its snapshot and cannot end. */
     private void blockRefresh(SqlClient blocker) throws Exception {
         client.awaitRow("SELECT FROM totals WHERE region = 'r1'");
