@@ -143,7 +143,7 @@ final class Diagnosis {
     private void suspended(StreamTableStatus table, Optional<String> error, Optional<String> hint, String path) {
         if (table.awaitsApproval()) {
             problem(
-                    "change-too-large",
+                    StreamTableStatus.CHANGE_TOO_LARGE,
                     "A refresh would change too much of it and was stopped; readers see the rows of before.",
                     error,
                     "See what has changed in its sources; then " + path + "/approve lets the next refresh do it.");

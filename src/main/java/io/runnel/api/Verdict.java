@@ -1,6 +1,7 @@
 package io.runnel.api;
 
 import io.runnel.catalog.ReadModel;
+import io.runnel.catalog.StreamTableStatus;
 import io.runnel.schedule.Every;
 import io.runnel.schedule.OnChange;
 import io.runnel.schedule.Schedule;
@@ -27,7 +28,9 @@ final class Verdict {
             case "ERROR" -> Optional.of("could not be built" + code(model));
             case "SUSPENDED" ->
                 Optional.of(
-                        model.lastErrorCode().filter("change-too-large"::equals).isPresent()
+                        model.lastErrorCode()
+                                        .filter(StreamTableStatus.CHANGE_TOO_LARGE::equals)
+                                        .isPresent()
                                 ? "waits for the approval of a refresh that would change too much of it"
                                 : "is suspended after " + errors(model) + code(model));
             case "PAUSED" ->

@@ -35,6 +35,9 @@ public record StreamTableStatus(
         Optional<Double> maxChangedShare,
         boolean settled) {
 
+    /** The code of the error of a refresh that would have changed too much, and waits for approval. */
+    public static final String CHANGE_TOO_LARGE = "change-too-large";
+
     /** @param code stable, in lower case with hyphens */
     public record LastError(String message, Optional<String> code, Optional<String> hint, Optional<Instant> at) {}
 
@@ -43,7 +46,7 @@ public record StreamTableStatus(
         return status.equals("SUSPENDED")
                 && lastError
                         .flatMap(LastError::code)
-                        .filter("change-too-large"::equals)
+                        .filter(CHANGE_TOO_LARGE::equals)
                         .isPresent();
     }
 

@@ -1,5 +1,6 @@
 package io.runnel.refresh;
 
+import io.runnel.catalog.StreamTableStatus;
 import io.runnel.postgres.Failure;
 import java.time.Duration;
 import java.util.Locale;
@@ -12,7 +13,7 @@ final class RefreshFailures {
     static final String ALTERED = "definition-changed";
 
     /** Stops the stream table until a person approves. */
-    static final String TOO_LARGE = "change-too-large";
+    static final String TOO_LARGE = StreamTableStatus.CHANGE_TOO_LARGE;
 
     /** Told, but no error: what another session does is no fault of the stream table's. */
     static final String LOCK_TIMEOUT = "lock-timeout";
