@@ -1,7 +1,13 @@
 package io.runnel.postgres;
 
 import io.runnel.sql.Sql;
+import io.vertx.sqlclient.Row;
+import io.vertx.sqlclient.RowSet;
 import io.vertx.sqlclient.SqlConnection;
+import io.vertx.sqlclient.impl.SocketConnectionBase;
+import io.vertx.sqlclient.impl.SqlConnectionInternal;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.jboss.logging.Logger;
 
 /**
@@ -26,17 +32,42 @@ final class Connections {
             SELECT set_config('client_connection_check_interval', '1s', false)
             WHERE version() !~* 'visual c|msvc|mingw'""");
 
+    private static final Sql SETTLE = Sql.of("{};\nSELECT pg_catalog.pg_backend_pid()", SETTINGS);
+
     private Connections() {}
 
     /** The pool uses the connection when it is given back. */
-    static void settle(SqlConnection connection) {
-        connection.query(SETTINGS.text()).execute().onComplete(done -> {
+    static void settle(SqlConnection connection, Optional<LostConnections> lost) {
+        // Whoever waits is told; the driver would print the stack.
+        connection.exceptionHandler(thrown -> LOG.debugf("a connection fails: %s", thrown.getMessage()));
+        AtomicBoolean gone = new AtomicBoolean();
+        connection.closeHandler(closed -> gone.set(true));
+        connection.query(SETTLE.text()).execute().onComplete(done -> {
             if (done.failed()) {
                 LOG.warnf(
                         "a new connection has not got its settings: %s",
                         done.cause().getMessage());
+            } else {
+                lost.ifPresent(watch -> watch.watch(driver(connection), backend(done.result())));
             }
-            connection.close();
+            // The pool has been told of one that has ended meanwhile, and could not take it back.
+            if (!gone.get()) {
+                connection.close();
+            }
         });
+    }
+
+    /** What the driver has under what it hands out. */
+    static SocketConnectionBase driver(SqlConnection connection) {
+        return (SocketConnectionBase)
+                ((SqlConnectionInternal) connection).unwrap().unwrap();
+    }
+
+    private static int backend(RowSet<Row> first) {
+        RowSet<Row> last = first;
+        while (last.next() != null) {
+            last = last.next();
+        }
+        return last.iterator().next().getInteger(0);
     }
 }

@@ -6,6 +6,7 @@ import io.vertx.pgclient.PgConnectOptions;
 import io.vertx.sqlclient.Pool;
 import jakarta.enterprise.context.ApplicationScoped;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * Makes connections keep their prepared statements: the driver keeps short ones only unless it is told otherwise, and what
@@ -30,11 +31,16 @@ class Pools implements PgPoolCreator {
                         .setTcpKeepAlive(true)
                         .setPreparedStatementCacheMaxSize(PreparedStatements.MAX)
                         .setPreparedStatementCacheSqlFilter(sql -> sql.length() <= PreparedStatements.LENGTH_MAX));
+        // Of several servers the one that serves a connection could not be found to be asked.
+        Optional<LostConnections> lost = input.pgConnectOptionsList().size() == 1
+                ? Optional.of(new LostConnections(
+                        input.vertx(), input.pgConnectOptionsList().get(0), LostConnections.LIMITS))
+                : Optional.empty();
         return PgBuilder.pool()
                 .with(input.poolOptions())
                 .connectingTo(List.copyOf(input.pgConnectOptionsList()))
                 .using(input.vertx())
-                .withConnectHandler(Connections::settle)
+                .withConnectHandler(connection -> Connections.settle(connection, lost))
                 .build();
     }
 
