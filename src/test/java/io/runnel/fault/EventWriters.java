@@ -2,6 +2,7 @@ package io.runnel.fault;
 
 import io.runnel.SqlClient;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
@@ -10,11 +11,12 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
 import javax.sql.DataSource;
 
 /**
  * Applications that append to table {@code log} until they are stopped: they take positions and commit in whatever order,
- * take some long before they use them, and give some up again.
+ * take some long before they use them, give some up again, and connect again when the database throws them out.
  */
 final class EventWriters implements AutoCloseable {
 
@@ -22,6 +24,7 @@ final class EventWriters implements AutoCloseable {
 
     private static final int WRITERS = 4;
     private static final int STATEMENTS_MAX = 4;
+    private static final Duration RECONNECTION_PAUSE = Duration.ofMillis(20);
     private static final double PAUSE_SECONDS_MAX = 0.02;
 
     private final ExecutorService threads = Executors.newFixedThreadPool(WRITERS);
@@ -56,17 +59,28 @@ final class EventWriters implements AutoCloseable {
     }
 
     private void write(DataSource database, Random random) throws SQLException {
-        try (SqlClient session = new SqlClient(database)) {
-            while (!stopped) {
-                session.begin();
-                int statements = 1 + random.nextInt(STATEMENTS_MAX);
-                for (int i = 0; i < statements; i++) {
-                    append(session, random);
+        while (!stopped) {
+            try (SqlClient session = new SqlClient(database)) {
+                while (!stopped) {
+                    transaction(session, random);
+                    ended.incrementAndGet();
                 }
-                session.run(random.nextInt(4) == 0 ? "ROLLBACK" : "COMMIT");
-                ended.incrementAndGet();
+            } catch (SQLException e) {
+                if (!OrderWriters.lost(e)) {
+                    throw e;
+                }
+                LockSupport.parkNanos(RECONNECTION_PAUSE.toNanos());
             }
         }
+    }
+
+    private static void transaction(SqlClient session, Random random) throws SQLException {
+        session.begin();
+        int statements = 1 + random.nextInt(STATEMENTS_MAX);
+        for (int i = 0; i < statements; i++) {
+            append(session, random);
+        }
+        session.run(random.nextInt(4) == 0 ? "ROLLBACK" : "COMMIT");
     }
 
     private static void append(SqlClient session, Random random) throws SQLException {

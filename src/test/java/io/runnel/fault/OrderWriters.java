@@ -2,6 +2,7 @@ package io.runnel.fault;
 
 import io.runnel.SqlClient;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ExecutorService;
@@ -9,12 +10,14 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
 import javax.sql.DataSource;
 
 /** Applications that write orders until they are stopped, and connect again when the database throws them out. */
 final class OrderWriters implements AutoCloseable {
 
     private static final int WRITERS = 3;
+    private static final Duration PAUSE = Duration.ofMillis(20);
 
     private final DataSource database;
     private final ExecutorService threads = Executors.newFixedThreadPool(WRITERS);
@@ -64,6 +67,7 @@ final class OrderWriters implements AutoCloseable {
                 if (!lost(e)) {
                     throw e;
                 }
+                LockSupport.parkNanos(PAUSE.toNanos());
             }
         }
     }
@@ -76,9 +80,9 @@ final class OrderWriters implements AutoCloseable {
         session.commit();
     }
 
-    /** The server is away, shuts down, recovers, or has ended this connection. */
+    /** The server is away, shuts down, recovers, has ended this connection, or has no room for it or for what it writes. */
     static boolean lost(SQLException e) {
         String state = String.valueOf(e.getSQLState());
-        return state.startsWith("08") || state.startsWith("57P");
+        return state.startsWith("08") || state.startsWith("57P") || state.startsWith("53");
     }
 }

@@ -68,11 +68,19 @@ public final class PostgresServer implements AutoCloseable {
     }
 
     public DataSource database(String name) {
+        return database(name, "postgres");
+    }
+
+    DataSource database(String name, String user) {
         PGSimpleDataSource source = new PGSimpleDataSource();
         source.setUrl("jdbc:postgresql://localhost:" + port + "/" + name);
-        source.setUser("postgres");
+        source.setUser(user);
         source.setPassword("postgres");
         return source;
+    }
+
+    int port() {
+        return port;
     }
 
     /** What a service is told as {@code DATABASE_URL}. */
