@@ -92,15 +92,6 @@ BEGIN
     PERFORM pg_notify('runnel_replica', '0');
 END $$;
 
--- How many transactions of a service are under way, beside the caller's.
-CREATE FUNCTION runnel_internal.busy_sessions(of_instance text) RETURNS bigint
-LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
-    SELECT count(*)
-    FROM pg_stat_activity
-    WHERE datname = current_database() AND usename = session_user AND pid <> pg_backend_pid()
-        AND application_name LIKE '%[' || of_instance || ']' AND xact_start IS NOT NULL
-$$;
-
 CREATE VIEW runnel.replicas WITH (security_barrier) AS
 SELECT instance, host, started_at, seen_at,
     (SELECT count(*) FROM runnel_internal.share WHERE share.instance = replica.instance) AS assigned_read_models
@@ -111,6 +102,5 @@ GRANT SELECT ON runnel.replicas TO PUBLIC;
 REVOKE EXECUTE ON FUNCTION
     runnel_internal.end_sessions(text),
     runnel_internal.renew_lease(text, text, interval, boolean),
-    runnel_internal.leave(text),
-    runnel_internal.busy_sessions(text)
+    runnel_internal.leave(text)
 FROM PUBLIC;

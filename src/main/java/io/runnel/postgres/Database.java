@@ -8,6 +8,7 @@ import jakarta.enterprise.context.ApplicationScoped;
 import java.time.Duration;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
 
 /** Sessions and transactions. */
@@ -26,6 +27,7 @@ public class Database {
             WHERE name = 'search_path'""");
 
     private final Pool pool;
+    private final AtomicInteger working = new AtomicInteger();
 
     Database(Pool pool) {
         this.pool = pool;
@@ -67,13 +69,22 @@ public class Database {
     public <T> Uni<T> session(Function<Session, Uni<T>> work) {
         Uni<T> whole = connect()
                 .flatMap(session ->
-                        Uni.createFrom().deferred(() -> work.apply(session)).eventually(session::close));
+                        Uni.createFrom().deferred(() -> work.apply(session)).eventually(session::close))
+                .onSubscription()
+                .invoke(working::incrementAndGet)
+                .onTermination()
+                .invoke(working::decrementAndGet);
         return Uni.createFrom().emitter(result -> begin(whole, result));
     }
 
     @SuppressWarnings("CheckReturnValue") // What would cancel it.
     private static <T> void begin(Uni<T> work, UniEmitter<? super T> result) {
         work.subscribe().with(result::complete, result::fail);
+    }
+
+    /** How many {@link #session}s work is done in, or waits for, at this moment. */
+    public int working() {
+        return working.get();
     }
 
     /** Work in one READ COMMITTED transaction; a failure rolls it back. */

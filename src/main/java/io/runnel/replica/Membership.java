@@ -51,7 +51,8 @@ public class Membership {
 
     private static final Logger LOG = Logger.getLogger(Membership.class);
     private static final Duration RECONNECT_INTERVAL = Duration.ofMillis(500);
-    private static final Duration DRAIN_LOOK = Duration.ofMillis(50);
+    private static final Duration QUIET_LOOK = Duration.ofMillis(20);
+    private static final int QUIET_LOOKS = 5;
     private static final Sql SETTINGS =
             Sql.of("SET idle_session_timeout = 0; SET synchronous_commit = off; SET lock_timeout = '1s'");
 
@@ -124,7 +125,7 @@ public class Membership {
             }
         });
         try {
-            left.get(DRAIN_MAX.plus(LEASE).toMillis(), TimeUnit.MILLISECONDS);
+            left.get(DRAIN_MAX.plus(LEASE).plus(LEASE).toMillis(), TimeUnit.MILLISECONDS);
         } catch (ExecutionException | TimeoutException failed) {
             LOG.warnf("the others wait until the lease of this service runs out: %s", failed.getMessage());
         } catch (InterruptedException interrupted) {
@@ -134,19 +135,27 @@ public class Membership {
 
     private Uni<Void> leave(Session opened) {
         return rows.leave(opened, instance)
-                .flatMap(done -> drained(opened, System.nanoTime() + DRAIN_MAX.toNanos()))
-                .flatMap(drained -> drained ? Uni.createFrom().voidItem() : rows.endSessions(opened, instance));
+                .flatMap(done -> quiet(deadline(DRAIN_MAX), 0))
+                .flatMap(quiet -> quiet
+                        ? Uni.createFrom().voidItem()
+                        : rows.endSessions(opened, instance)
+                                .flatMap(done -> quiet(deadline(LEASE), 0))
+                                .replaceWithVoid());
     }
 
-    private Uni<Boolean> drained(Session opened, long deadline) {
-        return rows.busy(opened, instance).flatMap(busy -> {
-            if (busy == 0 || System.nanoTime() > deadline) {
-                return Uni.createFrom().item(busy == 0);
-            }
-            return Uni.createFrom()
-                    .<Void>emitter(pause -> loop.after(DRAIN_LOOK, () -> pause.complete(null)))
-                    .flatMap(looked -> drained(opened, deadline));
-        });
+    private static long deadline(Duration longest) {
+        return System.nanoTime() + longest.toNanos();
+    }
+
+    /** Waits until nothing is done with the database at several looks in a row: what has failed may be recorded. */
+    private Uni<Boolean> quiet(long deadline, int looks) {
+        if (looks == QUIET_LOOKS || System.nanoTime() > deadline) {
+            return Uni.createFrom().item(looks == QUIET_LOOKS);
+        }
+        int next = database.working() == 0 ? looks + 1 : 0;
+        return Uni.createFrom()
+                .<Void>emitter(pause -> loop.after(QUIET_LOOK, () -> pause.complete(null)))
+                .flatMap(looked -> quiet(deadline, next));
     }
 
     private void connect() {

@@ -22,7 +22,6 @@ class ReplicaRows {
             SELECT leads, serves, members, version
             FROM runnel_internal.renew_lease($1, $2, make_interval(secs => $3::text::float8), $4)""");
     private static final Sql LEAVE = Sql.of("SELECT FROM runnel_internal.leave($1)");
-    private static final Sql BUSY = Sql.of("SELECT runnel_internal.busy_sessions($1) AS busy");
     private static final Sql END = Sql.of("SELECT FROM runnel_internal.end_sessions($1)");
     private static final Sql REPLICAS = Sql.of("""
             SELECT instance, host, started_at, seen_at, assigned_read_models
@@ -96,11 +95,6 @@ class ReplicaRows {
 
     Uni<Void> leave(Session session, String instance) {
         return session.query(LEAVE, instance).replaceWithVoid();
-    }
-
-    /** How many transactions of this process are under way. */
-    Uni<Long> busy(Session session, String instance) {
-        return session.one(BUSY, instance).map(row -> row.orElseThrow().number("busy"));
     }
 
     /** Ends all sessions of this process but the given one. */

