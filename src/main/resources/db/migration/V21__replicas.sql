@@ -35,42 +35,56 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
 $$;
 
 -- Renews a lease, and ends those that have run out, with the sessions of their holders: what these were doing is rolled back,
--- and should they only have been stopped or cut off, they find out. A holder whose session has ended is given a moment to
--- come back. Leases of the future are from before a clock was set back.
+-- and should they only have been stopped or cut off, they find out. Whoever has no session left is given a moment to come
+-- back. Leases of the future are from before a clock was set back. Only who has renewed its own lease in time looks at others: after
+-- the server has stood still, or its clock was set, all of them seem to have run out.
 --
--- Leading is a lock of the calling session. While something holds it that has no lease, an older service or an
--- uninstallation, nobody serves.
+-- Leading is a lock of the calling session. While something holds it that is no such service, an older one or an uninstallation,
+-- nobody serves.
 CREATE FUNCTION runnel_internal.renew_lease(me text, my_host text, lease interval, led boolean,
     OUT leads boolean, OUT serves boolean, OUT members text[], OUT version bigint)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     now_at timestamptz := clock_timestamp();
+    before record;
+    late text[];
     expired text;
     leader integer;
 BEGIN
-    -- A session of ours that was cut off may still hold the lock.
-    PERFORM pg_terminate_backend(pg_stat_activity.pid)
+    SELECT pid, seen_at BETWEEN now_at - lease AND now_at AS in_time INTO before
     FROM runnel_internal.replica
-    JOIN pg_stat_activity USING (pid)
-    WHERE instance = me AND pid <> pg_backend_pid() AND usename = session_user AND application_name LIKE '%[' || me || ']';
+    WHERE instance = me;
+    -- A session of ours that was cut off may still hold the lock.
+    PERFORM pg_terminate_backend(pid, 300)
+    FROM pg_stat_activity
+    WHERE pid = before.pid AND pid <> pg_backend_pid() AND usename = session_user AND application_name LIKE '%[' || me || ']';
     INSERT INTO runnel_internal.replica (instance, host, pid, started_at, seen_at)
     VALUES (me, my_host, pg_backend_pid(), now_at, now_at)
     ON CONFLICT (instance) DO UPDATE SET seen_at = now_at, pid = excluded.pid;
-    FOR expired IN
-        DELETE FROM runnel_internal.replica
-        WHERE instance IN (
-            SELECT late.instance
-            FROM runnel_internal.replica AS late
-            WHERE late.instance <> me AND (
-                late.seen_at NOT BETWEEN now_at - lease AND now_at + lease
-                OR late.seen_at < now_at - lease / 3
-                    AND NOT EXISTS (SELECT FROM pg_stat_activity WHERE pg_stat_activity.pid = late.pid))
-            FOR UPDATE SKIP LOCKED)
-        RETURNING instance
-    LOOP
+    IF before.in_time THEN
+        late := ARRAY(
+            SELECT instance
+            FROM runnel_internal.replica
+            WHERE instance <> me AND (
+                seen_at NOT BETWEEN now_at - lease AND now_at + lease
+                OR seen_at < now_at - lease / 3
+                    AND NOT EXISTS (SELECT FROM pg_stat_activity WHERE application_name LIKE '%[' || instance || ']')));
+    END IF;
+    IF late <> '{}' THEN
+        -- First, as do all that change shares.
         UPDATE runnel_internal.share_version SET version = share_version.version + 1;
-        PERFORM runnel_internal.end_sessions(expired);
-    END LOOP;
+        FOR expired IN
+            DELETE FROM runnel_internal.replica
+            WHERE instance IN (
+                SELECT instance
+                FROM runnel_internal.replica
+                WHERE instance = ANY (late) AND seen_at NOT BETWEEN now_at - lease / 3 AND now_at + lease
+                FOR UPDATE SKIP LOCKED)
+            RETURNING instance
+        LOOP
+            PERFORM runnel_internal.end_sessions(expired);
+        END LOOP;
+    END IF;
     leads := led OR pg_try_advisory_lock(5395792, 0);
     IF NOT leads THEN
         SELECT pid INTO leader
@@ -78,17 +92,21 @@ BEGIN
         WHERE locktype = 'advisory' AND granted AND classid = 5395792 AND objid = 0 AND objsubid = 2
             AND database = (SELECT oid FROM pg_database WHERE datname = current_database());
     END IF;
-    serves := leader IS NULL OR EXISTS (SELECT FROM runnel_internal.replica WHERE pid = leader);
+    serves := leader IS NULL
+        OR EXISTS (SELECT FROM pg_stat_activity WHERE pid = leader AND application_name ~ '\[[0-9a-f]{12}\]$');
     members := (SELECT array_agg(instance ORDER BY started_at, instance) FROM runnel_internal.replica);
     SELECT share_version.version INTO version FROM runnel_internal.share_version;
 END $$;
 
--- Gives a lease back, so that the others need not wait until it runs out.
-CREATE FUNCTION runnel_internal.leave(me text) RETURNS void
+-- Gives a lease back, and the lead, so that the others need not wait until it runs out.
+CREATE FUNCTION runnel_internal.leave(me text, led boolean) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    DELETE FROM runnel_internal.replica WHERE instance = me;
     UPDATE runnel_internal.share_version SET version = version + 1;
+    DELETE FROM runnel_internal.replica WHERE instance = me;
+    IF led THEN
+        PERFORM pg_advisory_unlock(5395792, 0);
+    END IF;
     PERFORM pg_notify('runnel_replica', '0');
 END $$;
 
@@ -102,5 +120,5 @@ GRANT SELECT ON runnel.replicas TO PUBLIC;
 REVOKE EXECUTE ON FUNCTION
     runnel_internal.end_sessions(text),
     runnel_internal.renew_lease(text, text, interval, boolean),
-    runnel_internal.leave(text)
+    runnel_internal.leave(text, boolean)
 FROM PUBLIC;

@@ -92,6 +92,13 @@ class LimitsReadmeTest {
                 .contains("statement_timeout = '6h'");
         code.put("batches of projections at once", told(constant("projection.Pipelines", "CONCURRENT_MAX")));
         code.put("one statement of a batch", told(constant("projection.Projector", "STATEMENT_TIMEOUT")));
+        code.put("lease of a service", told(constant("replica.Membership", "LEASE")));
+        code.put(
+                "ending what is under way when a service is stopped",
+                told(constant("replica.Membership", "DRAIN_MAX")));
+        code.put(
+                "silence of a connection that owes an answer",
+                told(constant("postgres.LostConnections", "SILENCE_MAX")));
         code.put("characters of a query", told(constant("api.CreateRequest", "QUERY_CHARACTERS_MAX")));
         code.put("`wait` of a request", told(constant("api.Inputs", "WAIT_MAX")));
         code.put("events appended by a request", told(constant("api.EventsResource", "EVENTS_MAX")));

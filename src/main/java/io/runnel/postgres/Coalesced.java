@@ -1,6 +1,7 @@
 package io.runnel.postgres;
 
 import io.smallrye.mutiny.Uni;
+import java.time.Duration;
 import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
@@ -10,6 +11,9 @@ import java.util.function.Supplier;
  * used on the event loop only.
  */
 public final class Coalesced<T> {
+
+    /** How soon work that has failed is tried again. */
+    public static final Duration RETRY_INTERVAL = Duration.ofSeconds(1);
 
     private final EventLoop loop;
     private final Supplier<Uni<T>> work;
@@ -21,20 +25,24 @@ public final class Coalesced<T> {
         this.work = work;
     }
 
-    /** Does the work now, or again; what fails is left to whoever asks next. */
+    /** Does the work now, or again; what fails is tried again after a while. */
     public void run(Consumer<? super T> success) {
         if (running) {
             next = Optional.of(success);
             return;
         }
         running = true;
+        begin(success);
+    }
+
+    private void begin(Consumer<? super T> success) {
         loop.start(
                 work.get(),
                 result -> {
                     success.accept(result);
                     ended();
                 },
-                thrown -> ended());
+                thrown -> loop.after(RETRY_INTERVAL, () -> begin(next.orElse(success))));
     }
 
     private void ended() {

@@ -111,8 +111,8 @@ public class Listener {
     private void connected(Session opened) {
         session = Optional.of(opened);
         connectivity.listenerConnected(true);
-        listening.fire(new Listening(true));
         loop.after(HEARTBEAT_INTERVAL, () -> beat(opened));
+        listening.fire(new Listening(true));
     }
 
     private void beat(Session opened) {

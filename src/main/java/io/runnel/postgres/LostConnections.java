@@ -34,7 +34,10 @@ import org.jboss.logging.Logger;
  */
 final class LostConnections {
 
-    static final Limits LIMITS = new Limits(Duration.ofSeconds(5), Duration.ofSeconds(10), Duration.ofSeconds(5));
+    /** How long an answer may take before the server is asked. */
+    static final Duration SILENCE_MAX = Duration.ofSeconds(10);
+
+    static final Limits LIMITS = new Limits(Duration.ofSeconds(5), SILENCE_MAX, Duration.ofSeconds(5));
 
     private static final Logger LOG = Logger.getLogger(LostConnections.class);
     private static final Sql BACKENDS = Sql.of("SELECT pid FROM pg_catalog.pg_stat_activity");

@@ -80,7 +80,9 @@ class ProjectionLoop {
     void onShare(@Observes Share event) {
         boolean served = share.serves();
         share = event;
-        arming.locks().shared(event.shared());
+        if (event.serves()) {
+            arming.locks().shared(event.shared());
+        }
         if (served && event.serves()) {
             read();
         } else if (served || event.serves()) {

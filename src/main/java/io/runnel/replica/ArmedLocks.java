@@ -7,12 +7,15 @@ import io.runnel.sql.Sql;
 import io.smallrye.mutiny.Multi;
 import io.smallrye.mutiny.Uni;
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jboss.logging.Logger;
 
 /**
@@ -34,11 +37,12 @@ public final class ArmedLocks {
             WITH attempt AS MATERIALIZED (
               SELECT CASE WHEN current_setting('max_prepared_transactions')::int = 0
                 THEN pg_try_advisory_lock({}, $1::text::int) ELSE false END AS locked)
-            SELECT locked, NOT locked AND $2 AND EXISTS (
-              SELECT FROM pg_locks
+            SELECT locked, CASE WHEN NOT locked AND $2 THEN (
+              SELECT pid::bigint
+              FROM pg_locks
               WHERE locktype = 'advisory' AND mode = 'ExclusiveLock' AND granted
                 AND classid = ({})::int::oid AND objid = $1::text::oid AND objsubid = 2
-                AND database = (SELECT oid FROM pg_database WHERE datname = current_database())) AS held
+                AND database = (SELECT oid FROM pg_database WHERE datname = current_database())) END AS holder
             FROM attempt""";
 
     private static final String RELEASE = "SELECT pg_advisory_unlock({}, $1::text::int) AS unlocked";
@@ -46,10 +50,10 @@ public final class ArmedLocks {
             "SELECT pg_advisory_unlock({}, $1::text::int) AS unlocked, pg_notify({}, $1)::text AS told";
     private static final String ABANDONED = """
             SELECT t.id::bigint AS id
-            FROM unnest($1::text::int[]) AS t(id)
+            FROM unnest($1::text::int[], $2::text::int[]) AS t(id, holder)
             WHERE NOT EXISTS (
               SELECT FROM pg_locks
-              WHERE locktype = 'advisory' AND mode = 'ExclusiveLock' AND granted
+              WHERE locktype = 'advisory' AND mode = 'ExclusiveLock' AND granted AND pid = t.holder
                 AND classid = ({})::int::oid AND objid = t.id::oid AND objsubid = 2
                 AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))""";
 
@@ -60,8 +64,14 @@ public final class ArmedLocks {
     private final Sql abandoned;
 
     private final Set<Integer> held = new HashSet<>();
-    private final Set<Integer> relied = new HashSet<>();
+
+    /** With the backend that holds each: another one that holds it later may have been too late for some writer. */
+    private final Map<Integer, Long> relied = new HashMap<>();
+
     private boolean shared;
+
+    /** Grows when all are released: what is taken afterwards, but was asked for before, is nobody's. */
+    private long term;
 
     /**
      * @param lockClass an expression: the first of the two numbers of each lock
@@ -82,20 +92,25 @@ public final class ArmedLocks {
 
     /** Whether writers are taken to notify. */
     public boolean armed(int id) {
-        return held.contains(id) || relied.contains(id);
+        return held.contains(id) || relied.containsKey(id);
     }
 
     /** Tries, without waiting; whether writers notify from now on. */
     public Uni<Boolean> take(int id) {
+        long asked = term;
         return listener.session()
-                .map(session -> session.one(take, Integer.toString(id), shared).map(row -> {
+                .map(session -> session.one(take, Integer.toString(id), shared).flatMap(row -> {
                     Row found = row.orElseThrow();
+                    if (asked != term) {
+                        return found.truth("locked")
+                                ? unlock(id).replaceWith(false)
+                                : Uni.createFrom().item(false);
+                    }
                     if (found.truth("locked")) {
                         held.add(id);
-                    } else if (found.truth("held")) {
-                        relied.add(id);
                     }
-                    return armed(id);
+                    found.optionalNumber("holder").ifPresent(holder -> relied.put(id, holder));
+                    return Uni.createFrom().item(armed(id));
                 }))
                 .orElse(Uni.createFrom().item(false));
     }
@@ -108,6 +123,7 @@ public final class ArmedLocks {
 
     /** Releases all of them. Those that are taken meanwhile are held once more than they are released. */
     public Uni<Void> releaseAll() {
+        term++;
         List<Integer> ids = List.copyOf(held);
         held.clear();
         relied.clear();
@@ -129,7 +145,7 @@ public final class ArmedLocks {
 
     /** Somebody has let go of a lock; whether this service has relied on it. */
     public boolean told(int id) {
-        return relied.remove(id);
+        return relied.remove(id) != null;
     }
 
     /**
@@ -150,11 +166,17 @@ public final class ArmedLocks {
         if (relied.isEmpty()) {
             return Uni.createFrom().item(List.of());
         }
-        String ids = relied.stream().map(String::valueOf).collect(Collectors.joining(",", "{", "}"));
+        List<Map.Entry<Integer, Long>> looked = List.copyOf(relied.entrySet());
+        String ids = array(looked.stream().map(Map.Entry::getKey));
+        String holders = array(looked.stream().map(Map.Entry::getValue));
         return listener.session()
-                .map(session -> session.query(abandoned, ids)
+                .map(session -> session.query(abandoned, ids, holders)
                         .map(rows ->
                                 rows.stream().map(row -> (int) row.number("id")).toList()))
                 .orElse(Uni.createFrom().item(List.of()));
+    }
+
+    private static String array(Stream<? extends Number> numbers) {
+        return numbers.map(String::valueOf).collect(Collectors.joining(",", "{", "}"));
     }
 }

@@ -46,6 +46,9 @@ public class Membership {
     /** How often the leading service looks for read models that nobody was given yet. */
     public static final Duration ALLOCATION_INTERVAL = Duration.ofSeconds(5);
 
+    /** How long that may take before it is tried again. */
+    public static final Duration ALLOCATION_MAX = Duration.ofSeconds(30);
+
     /** How long a service that is stopped lets go on what is under way; then it is rolled back. */
     public static final Duration DRAIN_MAX = Duration.ofSeconds(5);
 
@@ -67,14 +70,20 @@ public class Membership {
     private boolean listening;
     private boolean stopped;
     private boolean renewing;
+    private long renewal = -1;
+
+    /** Whether the session has the lock of whoever leads. */
+    private boolean led;
+
+    /** The same as of the last renewal, so that a session that is lost and replaced within the lease changes nothing. */
     private boolean leads;
+
     private boolean allowed;
     private long leaseUntil = System.nanoTime();
     private List<String> members = List.of();
     private Optional<Long> version = Optional.empty();
     private Set<ReadModelKey> mine = Set.of();
     private Set<ReadModelKey> others = Set.of();
-    private boolean reading;
     private Share share = Share.NOTHING;
 
     private boolean allocating;
@@ -111,36 +120,38 @@ public class Membership {
         }
     }
 
-    /** Gives the lease back, so that others go on at once, and lets what is under way come to its end. */
-    void stop(@Observes ShutdownEvent event) {
+    /** Gives the lease back, so that others go on at once, and lets what is under way come to its end. After other observers. */
+    void stop(@Observes @Priority(3000) ShutdownEvent event) {
         CompletableFuture<Void> left = new CompletableFuture<>();
         loop.run(() -> {
             stopped = true;
             announce();
-            Optional<Session> opened = session;
-            if (opened.isEmpty()) {
-                left.complete(null);
-            } else {
-                loop.start(leave(opened.get()), done -> left.complete(null), left::completeExceptionally);
-            }
+            loop.start(leave(), done -> left.complete(null), left::completeExceptionally);
         });
         try {
             left.get(DRAIN_MAX.plus(LEASE).plus(LEASE).toMillis(), TimeUnit.MILLISECONDS);
         } catch (ExecutionException | TimeoutException failed) {
-            LOG.warnf("the others wait until the lease of this service runs out: %s", failed.getMessage());
+            LOG.warnf("something was still under way: %s", failed.getMessage());
         } catch (InterruptedException interrupted) {
             Thread.currentThread().interrupt();
         }
     }
 
-    private Uni<Void> leave(Session opened) {
-        return rows.leave(opened, instance)
+    private Uni<Void> leave() {
+        Uni<Void> left = session.map(opened -> rows.leave(opened, instance, led))
+                .orElse(Uni.createFrom().voidItem());
+        Uni<Void> ended = Uni.createFrom()
+                .deferred(() -> session.map(opened -> rows.endSessions(opened, instance))
+                        .orElse(Uni.createFrom().voidItem()))
+                .flatMap(done -> quiet(deadline(LEASE), 0))
+                .replaceWithVoid();
+        return left.onFailure()
+                .invoke(thrown ->
+                        LOG.warnf("the others wait until the lease of this service runs out: %s", thrown.getMessage()))
+                .onFailure()
+                .recoverWithNull()
                 .flatMap(done -> quiet(deadline(DRAIN_MAX), 0))
-                .flatMap(quiet -> quiet
-                        ? Uni.createFrom().voidItem()
-                        : rows.endSessions(opened, instance)
-                                .flatMap(done -> quiet(deadline(LEASE), 0))
-                                .replaceWithVoid());
+                .flatMap(quiet -> quiet ? Uni.createFrom().voidItem() : ended);
     }
 
     private static long deadline(Duration longest) {
@@ -172,7 +183,7 @@ public class Membership {
                                 .invoke(opened::cut)),
                 opened -> {
                     session = Optional.of(opened);
-                    leads = false;
+                    led = false;
                     renewing = false;
                     renew(opened);
                 },
@@ -186,18 +197,24 @@ public class Membership {
         if (stopped || renewing || !current(opened)) {
             return;
         }
+        loop.cancel(renewal);
+        if (!listening) {
+            // Without notifications nothing is served, so the others may have it.
+            renewal = loop.after(RENEWAL_INTERVAL, () -> renew(opened));
+            return;
+        }
         renewing = true;
         long sentAt = System.nanoTime();
         loop.start(
-                rows.renew(opened, instance, host, LEASE, leads)
+                rows.renew(opened, instance, host, LEASE, led)
                         .ifNoItem()
                         .after(LEASE)
                         .fail(),
-                renewal -> {
+                found -> {
                     if (current(opened)) {
                         renewing = false;
-                        loop.after(RENEWAL_INTERVAL, () -> renew(opened));
-                        renewed(renewal, sentAt);
+                        renewal = loop.after(RENEWAL_INTERVAL, () -> renew(opened));
+                        renewed(opened, found, sentAt);
                     }
                 },
                 thrown -> lost(opened, thrown));
@@ -207,36 +224,32 @@ public class Membership {
         return session.isPresent() && session.get() == opened;
     }
 
-    private void renewed(Renewal renewal, long sentAt) {
+    private void renewed(Session opened, Renewal found, long sentAt) {
         leaseUntil = sentAt + LEASE.toNanos();
-        leads = renewal.leads();
-        allowed = renewal.serves();
-        members = renewal.members();
-        if (version.filter(known -> known == renewal.version()).isPresent()) {
+        led = found.leads();
+        leads = led;
+        allowed = found.serves();
+        members = found.members();
+        if (version.filter(known -> known == found.version()).isPresent()) {
             announce();
-        } else if (!reading) {
-            read(renewal.version());
+        } else {
+            read(opened, found.version());
         }
         if (leads && (!members.equals(allocatedTo) || (members.size() > 1 && System.nanoTime() > allocateAgainAt))) {
             allocate();
         }
     }
 
-    private void read(long wanted) {
-        reading = true;
+    private void read(Session opened, long wanted) {
         loop.start(
-                rows.shares(),
+                ReplicaRows.shares(opened).ifNoItem().after(LEASE).fail(),
                 found -> {
-                    reading = false;
                     version = Optional.of(wanted);
                     mine = held(found, instance::equals);
                     others = held(found, holder -> !instance.equals(holder));
                     announce();
                 },
-                thrown -> {
-                    reading = false;
-                    LOG.debugf("the shares cannot be read: %s", thrown.getMessage());
-                });
+                thrown -> lost(opened, thrown));
     }
 
     private static Set<ReadModelKey> held(Map<ReadModelKey, String> shares, Predicate<String> who) {
@@ -254,7 +267,7 @@ public class Membership {
         List<String> to = members;
         long began = System.nanoTime();
         loop.start(
-                rows.allocate(to),
+                rows.allocate(to).ifNoItem().after(ALLOCATION_MAX).fail(),
                 done -> {
                     allocating = false;
                     allocatedTo = to;
@@ -272,10 +285,9 @@ public class Membership {
             LOG.warnf("the lease cannot be renewed: %s", thrown.getMessage());
             opened.cut();
             session = Optional.empty();
-            leads = false;
+            led = false;
             allocatedTo = List.of();
-            announce();
-            connect();
+            loop.after(RECONNECT_INTERVAL, this::connect);
         }
     }
 
@@ -301,7 +313,7 @@ public class Membership {
         LOG.debugf(
                 "share: serves=%s leads=%s models=%d",
                 now.serves(), now.leads(), now.mine().size());
-        share = now;
         changes.fire(now);
+        share = now;
     }
 }

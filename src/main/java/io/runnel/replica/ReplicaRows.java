@@ -21,7 +21,7 @@ class ReplicaRows {
     private static final Sql RENEW = Sql.of("""
             SELECT leads, serves, members, version
             FROM runnel_internal.renew_lease($1, $2, make_interval(secs => $3::text::float8), $4)""");
-    private static final Sql LEAVE = Sql.of("SELECT FROM runnel_internal.leave($1)");
+    private static final Sql LEAVE = Sql.of("SELECT FROM runnel_internal.leave($1, $2)");
     private static final Sql END = Sql.of("SELECT FROM runnel_internal.end_sessions($1)");
     private static final Sql REPLICAS = Sql.of("""
             SELECT instance, host, started_at, seen_at, assigned_read_models
@@ -65,9 +65,8 @@ class ReplicaRows {
               SELECT g.kind, g.id, g.instance FROM given AS g
               ON CONFLICT (kind, id) DO UPDATE SET instance = excluded.instance WHERE s.instance <> excluded.instance
             )
-            UPDATE runnel_internal.share_version SET version = version + 1""");
-
-    private static final Sql TELL = Sql.of("SELECT pg_notify('runnel_replica', '0')::text AS told");
+            UPDATE runnel_internal.share_version SET version = version + 1
+            RETURNING pg_notify('runnel_replica', '0')::text AS told""");
 
     private final Database database;
 
@@ -83,9 +82,9 @@ class ReplicaRows {
      */
     record Renewal(boolean leads, boolean serves, List<String> members, long version) {}
 
-    /** @param leading whether this session leads already */
-    Uni<Renewal> renew(Session session, String instance, String host, Duration lease, boolean leading) {
-        return session.one(RENEW, instance, host, Double.toString(lease.toMillis() / 1000.0), leading)
+    /** @param led whether this session leads already */
+    Uni<Renewal> renew(Session session, String instance, String host, Duration lease, boolean led) {
+        return session.one(RENEW, instance, host, Double.toString(lease.toMillis() / 1000.0), led)
                 .map(found -> {
                     Row row = found.orElseThrow();
                     return new Renewal(
@@ -93,8 +92,9 @@ class ReplicaRows {
                 });
     }
 
-    Uni<Void> leave(Session session, String instance) {
-        return session.query(LEAVE, instance).replaceWithVoid();
+    /** @param led whether this session leads */
+    Uni<Void> leave(Session session, String instance, boolean led) {
+        return session.query(LEAVE, instance, led).replaceWithVoid();
     }
 
     /** Ends all sessions of this process but the given one. */
@@ -117,11 +117,7 @@ class ReplicaRows {
     }
 
     /** Who has what. */
-    Uni<Map<ReadModelKey, String>> shares() {
-        return database.session(ReplicaRows::shares);
-    }
-
-    private static Uni<Map<ReadModelKey, String>> shares(Session session) {
+    static Uni<Map<ReadModelKey, String>> shares(Session session) {
         return session.query(SHARES).map(rows -> {
             Map<ReadModelKey, String> shares = new HashMap<>();
             rows.forEach(row -> shares.put(key(row, "id"), row.text("instance")));
@@ -129,9 +125,12 @@ class ReplicaRows {
         });
     }
 
-    /** Gives each of the members its share; with one alone nothing is shared out. */
+    /**
+     * Gives each of the members its share; with one alone nothing is shared out. No lock outlives a statement, which would be
+     * in everybody's way if this process stood still.
+     */
     Uni<Void> allocate(List<String> members) {
-        return database.transaction(session -> shares(session)
+        return database.session(session -> shares(session)
                 .flatMap(current -> session.query(MODELS)
                         .flatMap(models -> session.query(LINKS).flatMap(links -> {
                             Map<ReadModelKey, String> wanted = members.size() < 2
@@ -163,7 +162,6 @@ class ReplicaRows {
                         kinds.toArray(new String[0]),
                         "{" + String.join(",", ids) + "}",
                         instances.toArray(new String[0]))
-                .flatMap(given -> session.query(TELL))
                 .replaceWithVoid();
     }
 

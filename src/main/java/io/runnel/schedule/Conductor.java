@@ -45,6 +45,9 @@ public class Conductor {
     /** How often it is looked whether a source was dropped: no trigger tells, and no change will ever come. */
     public static final Duration LOST_INTERVAL = Duration.ofSeconds(5);
 
+    /** How soon a stream table that could not be read is read again. */
+    public static final Duration RETRY_INTERVAL = Duration.ofSeconds(5);
+
     private static final Logger LOG = Logger.getLogger(Conductor.class);
 
     private final EventLoop loop;
@@ -87,10 +90,11 @@ public class Conductor {
     void onShare(@Observes Share event) {
         boolean served = share.serves();
         share = event;
-        arming.locks().shared(event.shared());
+        if (event.serves()) {
+            arming.locks().shared(event.shared());
+        }
         if (served && event.serves()) {
-            long inTerm = term;
-            reading.run(found -> reload(inTerm, found));
+            read(term);
         } else if (served || event.serves()) {
             term++;
             sources.clear();
@@ -106,6 +110,7 @@ public class Conductor {
             loop.start(arming.locks().releaseAll(), done -> {}, thrown -> {});
             return;
         }
+        read(inTerm);
         BooleanSupplier serving = () -> inTerm == term;
         loop.repeat(
                 RELOAD_INTERVAL,
@@ -147,6 +152,10 @@ public class Conductor {
         }
     }
 
+    private void read(long inTerm) {
+        reading.run(found -> reload(inTerm, found));
+    }
+
     private void reload(long inTerm, Map<Long, String> found) {
         if (inTerm != term) {
             return;
@@ -173,16 +182,22 @@ public class Conductor {
 
     /** Tells the scheduler what the catalog says of a stream table now, or that it is not this process's any more. */
     private void settle(long inTerm, long id) {
+        if (inTerm != term) {
+            return;
+        }
         if (!share.has(Kind.STREAM_TABLE, id)) {
-            if (sources.remove(id) != null) {
-                tell(inTerm, new Event.TableRemoved(id));
-            }
+            forget(inTerm, id);
             return;
         }
         loop.start(
                 rows.read(id),
                 found -> {
-                    if (found.isEmpty() || found.get().row().status().equals("ERROR")) {
+                    if (inTerm != term) {
+                        return;
+                    }
+                    if (!share.has(Kind.STREAM_TABLE, id)) {
+                        forget(inTerm, id);
+                    } else if (found.isEmpty() || found.get().row().status().equals("ERROR")) {
                         sources.remove(id);
                         tell(inTerm, new Event.TableRemoved(id));
                     } else if (!found.get().row().unreconciled()) {
@@ -190,16 +205,20 @@ public class Conductor {
                     }
                 },
                 thrown -> {
-                    marks.remove(id);
                     LOG.debugf("stream_table=%d cannot be read: %s", id, thrown.getMessage());
+                    loop.after(RETRY_INTERVAL, () -> settle(inTerm, id));
                 });
+    }
+
+    /** It is not this process's any more; should it be again, it is read again. */
+    private void forget(long inTerm, long id) {
+        marks.remove(id);
+        sources.remove(id);
+        tell(inTerm, new Event.TableRemoved(id));
     }
 
     private void defined(long inTerm, ScheduleRows.Entry entry) {
         StreamTable row = entry.row();
-        if (inTerm != term || !share.has(Kind.STREAM_TABLE, row.id())) {
-            return;
-        }
         ScheduledTable table;
         try {
             table = entry.table();

@@ -112,6 +112,62 @@ class ReplicasIT {
         }
     }
 
+    /** Its lease and its lead are gone at once, while it still waits for what is under way. */
+    @Test
+    void service_that_is_stopped_while_it_leads_holds_up_nobody_else() throws Exception {
+        DataSource database = server.createDatabase("stopped_leader");
+        try (SqlClient client = new SqlClient(database);
+                SqlClient blocker = new SqlClient(database);
+                ServiceProcess one = ServiceProcess.launch(server.url("postgres", "stopped_leader"));
+                ServiceProcess other = ServiceProcess.launch(server.url("postgres", "stopped_leader"))) {
+            one.awaitReady();
+            other.awaitReady();
+            Orders.create(client);
+            for (int table = 0; table < 2; table++) {
+                client.run("SELECT runnel.create_stream_table('" + NAME + table + "', '" + TOTALS.replace("'", "''")
+                        + "', schedule => 'on-change')");
+            }
+            awaitShares(client, "1", "1");
+            awaitRegion(client, "r0", 2);
+            String leader = client.rows("SELECT substring(application_name FROM '[0-9a-f]{12}') FROM pg_locks"
+                            + " JOIN pg_stat_activity USING (pid) WHERE locktype = 'advisory' AND classid = 5395792"
+                            + " AND objid = 0 AND datname = current_database()")
+                    .get(0);
+            String blocked = client.rows(
+                            "SELECT table_name FROM runnel_internal.stream_table JOIN runnel_internal.share"
+                                    + " USING (id) WHERE instance = '" + leader + "'")
+                    .get(0);
+            ServiceProcess leading = answers(one, leader) ? one : other;
+            blocker.begin();
+            blocker.run("LOCK TABLE " + blocked);
+            client.run("INSERT INTO orders (region, amount) VALUES ('blocked', 1)");
+            client.awaitRow("SELECT FROM pg_locks WHERE NOT granted AND relation = '" + blocked + "'::regclass");
+            leading.terminate();
+            String free = blocked.equals(NAME + 0) ? NAME + 1 : NAME + 0;
+            for (int row = 0; row < 5; row++) {
+                String region = "while_it_ends_" + row;
+                client.run("INSERT INTO orders (region, amount) VALUES ('" + region + "', 1)");
+                Duration took = Await.until(
+                        () -> region + " in " + free,
+                        () -> !client.rows("SELECT FROM " + free + " WHERE region = '" + region + "'")
+                                .isEmpty());
+                assertThat(took).isLessThan(Duration.ofSeconds(2));
+                Thread.sleep(300);
+            }
+            assertThat(leading.alive()).as("it waits for what is under way").isTrue();
+            blocker.run("ROLLBACK");
+            leading.awaitExit();
+            awaitRegion(client, "while_it_ends_4", 2);
+            client.assertSyncedEquals(blocked, TOTALS);
+        }
+    }
+
+    private static boolean answers(ServiceProcess service, String instance) throws Exception {
+        return service.get("/api/v1/replicas")
+                .body()
+                .matches("(?s).*\"instance\":\"" + instance + "\"[^}]*\"answering\":true.*");
+    }
+
     /** A write that nobody else's follows is noticed by whoever sleeps, also when another one has armed the source. */
     @Test
     void all_services_are_woken_up_whoever_holds_the_lock() throws Exception {
