@@ -84,8 +84,15 @@ BEGIN
         LOOP
             PERFORM runnel_internal.end_sessions(expired);
         END LOOP;
+        PERFORM pg_notify('runnel_replica', '0');
     END IF;
     leads := led OR pg_try_advisory_lock(5395792, 0);
+    -- The one that has led may be about to end.
+    FOR attempt IN 1..10 LOOP
+        EXIT WHEN leads OR late IS NULL OR late = '{}';
+        PERFORM pg_sleep(0.02);
+        leads := pg_try_advisory_lock(5395792, 0);
+    END LOOP;
     IF NOT leads THEN
         SELECT pid INTO leader
         FROM pg_locks
