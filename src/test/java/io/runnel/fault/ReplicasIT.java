@@ -82,11 +82,7 @@ class ReplicasIT {
             for (ServiceProcess service : services) {
                 service.awaitReady();
             }
-            Orders.create(client);
-            for (int table = 0; table < TABLES; table++) {
-                client.run("SELECT runnel.create_stream_table('" + NAME + table + "', '" + TOTALS.replace("'", "''")
-                        + "', schedule => 'on-change')");
-            }
+            createTables(client, TABLES);
             awaitShares(client, "3", "3", "3");
             try (OrderWriters writers = new OrderWriters(database)) {
                 writers.awaitMore(100);
@@ -124,11 +120,7 @@ class ReplicasIT {
                 ServiceProcess other = ServiceProcess.launch(server.url("postgres", "stopped_leader"))) {
             one.awaitReady();
             other.awaitReady();
-            Orders.create(client);
-            for (int table = 0; table < 2; table++) {
-                client.run("SELECT runnel.create_stream_table('" + NAME + table + "', '" + TOTALS.replace("'", "''")
-                        + "', schedule => 'on-change')");
-            }
+            createTables(client, 2);
             awaitShares(client, "1", "1");
             awaitRegion(client, "r0", 2);
             String leader = client.rows("SELECT substring(application_name FROM '[0-9a-f]{12}') FROM pg_locks"
@@ -179,11 +171,7 @@ class ReplicasIT {
                 ServiceProcess other = ServiceProcess.launch(server.url("postgres", "asleep"))) {
             one.awaitReady();
             other.awaitReady();
-            Orders.create(client);
-            for (int table = 0; table < 4; table++) {
-                client.run("SELECT runnel.create_stream_table('" + NAME + table + "', '" + TOTALS.replace("'", "''")
-                        + "', schedule => 'on-change')");
-            }
+            createTables(client, 4);
             awaitShares(client, "2", "2");
             int late = 0;
             for (int round = 0; round < 10; round++) {
@@ -198,6 +186,14 @@ class ReplicasIT {
             Thread.sleep(5_000);
             client.run("INSERT INTO orders (region, amount) VALUES ('alone', 1)");
             assertThat(awaitRegion(client, "alone", 4)).isLessThan(Duration.ofSeconds(2));
+        }
+    }
+
+    private static void createTables(SqlClient client, int count) throws SQLException {
+        Orders.create(client);
+        for (int table = 0; table < count; table++) {
+            client.run("SELECT runnel.create_stream_table('" + NAME + table + "', '" + TOTALS.replace("'", "''")
+                    + "', schedule => 'on-change')");
         }
     }
 
