@@ -66,7 +66,7 @@ public class Conductor {
     private final Map<Long, Set<Integer>> sources = new HashMap<>();
     private final Set<Integer> prunable = new HashSet<>();
 
-    /** What the last reading of all stream tables found; one that looks the same is not read again. */
+    /** What the last reading found of those that are this process's; one that looks the same is not read again. */
     private Map<Long, String> marks = new HashMap<>();
 
     Conductor(
@@ -121,7 +121,7 @@ public class Conductor {
         loop.repeat(
                 LOST_INTERVAL,
                 serving,
-                () -> rows.lost(sources.keySet()),
+                () -> rows.lost(marks.keySet()),
                 ids -> lost(inTerm, ids),
                 thrown -> LOG.debugf("dropped sources cannot be looked for: %s", thrown.getMessage()));
         arming.locks().watch(loop, () -> inTerm == term, id -> tell(inTerm, new Event.WokenUp(id)));

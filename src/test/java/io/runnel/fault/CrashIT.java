@@ -135,6 +135,19 @@ class CrashIT {
                         + " pg_current_snapshot()) = 0");
     }
 
+    /** The definition cannot even be read then. */
+    @Test
+    void source_dropped_while_no_service_runs_is_noticed_by_the_next_one() throws Exception {
+        client.run("CREATE TABLE notes (id int PRIMARY KEY, note text)");
+        create("noted", "SELECT * FROM notes");
+        client.awaitStatus("noted", "ACTIVE");
+        service.kill();
+        client.run("DROP TABLE notes CASCADE");
+        service = startService();
+        client.awaitStatus("noted", "ERROR");
+        client.assertSyncedEquals("totals", TOTALS);
+    }
+
     @Test
     void service_killed_while_it_waits_to_install_capture_fills_the_table_after_its_restart() throws Exception {
         client.run("CREATE TABLE notes (id int PRIMARY KEY, note text)");
